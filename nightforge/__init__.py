@@ -1,0 +1,3 @@
+"""Nightforge: unattended training pipelines for one workstation GPU."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Foundations without torch: errors, atomic files, paths, clock, events, processes, versions."""

@@ -1,0 +1,67 @@
+"""Stage events: one JSON object per line, written by the stage, read by the orchestrator.
+
+Types and their fields are listed in docs/state_schema.md. Only whole lines are read, so a reader never sees half an event.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from nightforge.core.clock import utc_now
+
+EVENT_TYPES = frozenset(
+    "start phase progress metric curve node message alert answer error done".split()
+)
+# What must survive a power cut; everything else is only flushed.
+_DURABLE = frozenset({"start", "error", "done"})
+
+
+class EventWriter:
+    """Append events to one file; the only writer of that file."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("ab")
+        self._seq = 0
+
+    def write(self, kind: str, **fields: Any) -> None:
+        """Append one event; raises OSError when the disk refuses it."""
+        if kind not in EVENT_TYPES:
+            raise ValueError(f"unknown event type {kind!r}")
+        self._seq += 1
+        event = {"seq": self._seq, "time": utc_now(), "type": kind, **fields}
+        self._file.write(json.dumps(event, ensure_ascii=False).encode("utf-8") + b"\n")
+        self._file.flush()
+        if kind in _DURABLE:
+            os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def read_events(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
+    """Read the whole lines after byte `offset`; returns the events and the next offset.
+
+    A missing file reads as empty. A whole line that is not a JSON object becomes a `message` event that says so.
+    """
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            data = file.read()
+    except FileNotFoundError:
+        return [], offset
+    end = data.rfind(b"\n") + 1
+    return [_decode(line, path) for line in data[:end].splitlines() if line.strip()], offset + end
+
+
+def _decode(line: bytes, path: Path) -> dict[str, Any]:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        event = None
+    if isinstance(event, dict) and event.get("type") in EVENT_TYPES:
+        return event
+    return {"seq": 0, "time": utc_now(), "type": "message", "text": f"unreadable event line in {path.name}"}
