@@ -13,7 +13,9 @@ from nightforge.core.clock import utc_now
 from nightforge.core.paths import Project
 
 
-def write_stop_request(project: Project, run_id: str, by: str, request_id: str | None = None) -> dict[str, Any]:
+def write_stop_request(
+    project: Project, run_id: str, by: str, request_id: str | None = None
+) -> dict[str, Any]:
     """Ask the run to stop at its next safe boundary; asking twice keeps the first request.
 
     `by` is `terminal`, `page` or `signal`. Returns the request that now stands.

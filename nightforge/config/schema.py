@@ -1,0 +1,256 @@
+"""Every setting with its type, unit, range and default; docs/config.md is generated from this file.
+
+A value that is not listed here does not exist: the loader rejects unknown keys. Contradictions are rejected by
+`contradictions` in words a user understands. Profiles (profiles/*.json) only replace values, never add keys.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+Count = Annotated[int, Meta(ge=1)]
+Index = Annotated[int, Meta(ge=0)]
+Positive = Annotated[float, Meta(gt=0)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+
+
+def doc(text: str) -> Meta:
+    """Attach the sentence that docs/config.md prints for a setting."""
+    return Meta(description=text)
+
+
+class Hardware(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which GPU a run may use, and what it is expected to be."""
+
+    cuda_visible_devices: Annotated[
+        str | None, doc("GPU UUID (`GPU-…`) or PCI-ordered index handed to CUDA; null: all")
+    ] = None
+    gpu_name: Annotated[
+        str | None, doc("part of the expected GPU name; a different GPU stops the run; null: any")
+    ] = None
+    gpu_vram_gb: Annotated[
+        Positive | None, doc("GPU memory to plan with, GB; null: what the device reports")
+    ] = None
+    cpu_threads: Annotated[Index, doc("threads for CPU mathematics; 0: one per core")] = 0
+
+
+class TinyBase(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Shape and pre-training of the embedded base model of profile `tiny` (Llama architecture)."""
+
+    hidden_size: Annotated[Count, doc("width of the residual stream")] = 192
+    intermediate_size: Annotated[Count, doc("width of the feed-forward layers")] = 512
+    layers: Annotated[Count, doc("number of decoder layers")] = 6
+    heads: Annotated[Count, doc("number of attention heads; must divide hidden_size")] = 6
+    vocab_size: Annotated[Count, doc("size of the byte-level BPE vocabulary, tokens")] = 1500
+    pretrain_steps: Annotated[Count, doc("optimizer steps of pre-training")] = 400
+    pretrain_batch: Annotated[Count, doc("packed sequences per pre-training step")] = 4
+    pretrain_length: Annotated[Count, doc("tokens per packed pre-training sequence")] = 256
+    pretrain_learning_rate: Annotated[Positive, doc("peak learning rate of pre-training")] = 3e-3
+    seed: Annotated[Index, doc("seed of weights and corpus")] = 7
+
+
+class Model(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The base model, where it comes from and how it is addressed."""
+
+    base_model: Annotated[
+        str, doc("`tiny`, `smollm2-135m`, a hub id such as `meta-llama/Meta-Llama-3.1-8B`, or a folder")
+    ] = "tiny"
+    source: Annotated[Literal["tiny", "package", "hub", "folder"], doc("where the base model comes from")] = (
+        "tiny"
+    )
+    revision: Annotated[str | None, doc("hub revision to pin; null: the default branch")] = None
+    max_seq_length: Annotated[
+        Count, doc("longest prompt plus answer, tokens; longer rows are refused, never cut")
+    ] = 512
+    system_prompt: Annotated[
+        Literal["minimal", "compact", "full"], doc("how much of the language the prompt explains")
+    ] = "minimal"
+    dtype: Annotated[
+        Literal["auto", "float32", "bfloat16", "float16"],
+        doc("number format of unquantised weights; auto: bfloat16 on a GPU that has it, else float32"),
+    ] = "auto"
+    tiny: TinyBase = msgspec.field(default_factory=TinyBase)
+
+
+class Quantization(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Quantised loading through bitsandbytes; refused where it cannot be honoured, never dropped."""
+
+    use_8bit: Annotated[bool, doc("load the base model in 8-bit (LLM.int8)")] = False
+    use_4bit: Annotated[bool, doc("load the base model in 4-bit (NF4)")] = False
+    int8_threshold: Annotated[
+        Annotated[float, Meta(ge=0)], doc("outlier threshold of 8-bit matrix products")
+    ] = 6.0
+    double_quant: Annotated[bool, doc("quantise the 4-bit scales as well")] = True
+
+
+class Lora(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The adapter that is trained."""
+
+    lora_r: Annotated[Count, doc("rank")] = 32
+    lora_alpha: Annotated[Positive, doc("scale; the update is multiplied by alpha / rank")] = 64
+    lora_dropout: Annotated[Share, doc("dropout in front of the adapter")] = 0.05
+    target_modules: Annotated[tuple[str, ...], doc("linear layers that get an adapter")] = (
+        "q_proj",
+        "k_proj",
+        "v_proj",
+        "o_proj",
+        "gate_proj",
+        "up_proj",
+        "down_proj",
+    )
+    modules_to_save: Annotated[tuple[str, ...], doc("layers trained in full beside the adapter")] = ()
+
+
+class Training(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The training loop of stage 04."""
+
+    epochs: Annotated[Positive, doc("passes over the training rows")] = 3
+    max_steps: Annotated[Index, doc("upper bound of optimizer steps; 0: none, epochs decide")] = 0
+    batch_size: Annotated[Count, doc("rows per forward pass (micro-batch)")] = 1
+    gradient_accumulation_steps: Annotated[Count, doc("micro-batches per optimizer step")] = 8
+    learning_rate: Annotated[Positive, doc("peak learning rate")] = 2e-4
+    lr_scheduler: Annotated[
+        Literal["constant", "linear", "cosine"], doc("shape of the learning rate after warm-up")
+    ] = "cosine"
+    warmup_steps: Annotated[Index, doc("optimizer steps of linear warm-up")] = 10
+    weight_decay: Annotated[Annotated[float, Meta(ge=0)], doc("AdamW weight decay")] = 0.01
+    max_grad_norm: Annotated[Positive, doc("gradient clipping norm")] = 0.3
+    optimizer: Annotated[Literal["adamw_torch", "adamw_8bit", "paged_adamw_8bit"], doc("optimizer")] = (
+        "adamw_torch"
+    )
+    logging_steps: Annotated[Count, doc("optimizer steps between loss reports")] = 5
+    save_steps: Annotated[Count, doc("optimizer steps between checkpoints")] = 100
+    eval_steps: Annotated[Count, doc("optimizer steps between held-out losses")] = 100
+    eval_rows: Annotated[Index, doc("held-out rows used for the held-out loss; 0: all")] = 0
+    keep_checkpoints: Annotated[Count, doc("complete checkpoints kept while training")] = 2
+    group_by_length: Annotated[bool, doc("batch rows of similar length to save padding")] = True
+    gradient_checkpointing: Annotated[
+        bool, doc("recompute activations: less memory, about a third slower")
+    ] = False
+    seed: Annotated[Index, doc("seed of adapter weights and row order")] = 42
+
+
+class StallDetection(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """When silence is a stall. Only progress resets the clock; there is no wall-clock limit."""
+
+    stall_warn_seconds: Annotated[Positive, doc("seconds without progress until a warning")] = 300
+    stall_kill_seconds: Annotated[
+        Positive, doc("seconds without progress until a stage is stopped and retried")
+    ] = 900
+    stall_kill_seconds_training: Annotated[
+        Positive, doc("the same for training, whose first step may compile kernels")
+    ] = 10800
+    kill: Annotated[bool, doc("false: warn only, never stop a silent stage")] = True
+
+
+class Generation(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Decoding in inference, exam and evaluation; always greedy, so equal input gives equal output."""
+
+    max_new_tokens: Annotated[Count, doc("longest answer, tokens")] = 512
+    batch_size: Annotated[Count, doc("answers decoded together")] = 32
+
+
+class Exam(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Stage 12: what is asked, and of whom."""
+
+    lessons: Annotated[bool, doc("ask the lesson prompts (seen in training)")] = True
+    holdout: Annotated[bool, doc("ask the held-out exams (never trained on)")] = True
+    include_base: Annotated[bool, doc("score the base model without adapter as well")] = True
+    limit: Annotated[Index, doc("prompts asked at most, spread over all files; 0: all")] = 0
+
+
+class Backup(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Stage 16: verified snapshots and the optional second copy."""
+
+    enabled: Annotated[bool, doc("make snapshots around training")] = True
+    mirror: Annotated[
+        str | None, doc("folder on another disk for a second copy; its absence is a warning; null: none")
+    ] = None
+    keep_last: Annotated[Count, doc("newest snapshots kept; pinned and champion ones are kept besides")] = 10
+    keep_daily: Annotated[Index, doc("days of which the newest snapshot is kept")] = 7
+    keep_weekly: Annotated[Index, doc("weeks of which the newest snapshot is kept")] = 4
+
+
+class Dashboard(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The local web server and its pages."""
+
+    host: Annotated[str, doc("address to listen on; only loopback addresses are accepted")] = "127.0.0.1"
+    port: Annotated[Annotated[int, Meta(ge=1, le=65535)], doc("port to listen on")] = 8080
+    autostart: Annotated[bool, doc("launch_pipeline.py starts the server when it is not running")] = True
+
+
+class Synthetic(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Stages 03 and 20: generated rows, and how all rows are merged."""
+
+    count: Annotated[Index, doc("instruction and program pairs to generate")] = 4000
+    seed: Annotated[Index, doc("seed of the generator")] = 42
+    max_nodes: Annotated[Count, doc("largest generated program, nodes")] = 12
+    structure_cap: Annotated[Count, doc("rows kept per program structure")] = 6
+    val_fraction: Annotated[Share, doc("share of the structures held out for the held-out loss")] = 0.05
+    focus_weight: Annotated[
+        Annotated[float, Meta(ge=0)], doc("how strongly weak node types are favoured; 0: not at all")
+    ] = 1.0
+
+
+class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The resolved configuration of one run."""
+
+    profile: str = "tiny"
+    hardware: Hardware = msgspec.field(default_factory=Hardware)
+    model: Model = msgspec.field(default_factory=Model)
+    quantization: Quantization = msgspec.field(default_factory=Quantization)
+    lora: Lora = msgspec.field(default_factory=Lora)
+    training: Training = msgspec.field(default_factory=Training)
+    stall_detection: StallDetection = msgspec.field(default_factory=StallDetection)
+    generation: Generation = msgspec.field(default_factory=Generation)
+    exam: Exam = msgspec.field(default_factory=Exam)
+    backup: Backup = msgspec.field(default_factory=Backup)
+    dashboard: Dashboard = msgspec.field(default_factory=Dashboard)
+    synthetic: Synthetic = msgspec.field(default_factory=Synthetic)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values; `load_config` accepts them back."""
+        value: dict[str, Any] = msgspec.to_builtins(self)
+        return value
+
+
+def contradictions(config: Config) -> list[str]:
+    """Return what cannot be true together, each as a sentence naming the keys and both ways out."""
+    found: list[str] = []
+    quantization, stall, tiny = config.quantization, config.stall_detection, config.model.tiny
+    if quantization.use_8bit and quantization.use_4bit:
+        found.append(
+            "quantization.use_8bit and quantization.use_4bit are both true; a model is loaded in one way only, "
+            "set one of them to false"
+        )
+    if (quantization.use_8bit or quantization.use_4bit) and config.model.dtype == "float16":
+        found.append(
+            "quantization with model.dtype float16 overflows in LLM.int8 outliers; use model.dtype auto or bfloat16"
+        )
+    if stall.stall_warn_seconds >= min(stall.stall_kill_seconds, stall.stall_kill_seconds_training):
+        found.append(
+            "stall_detection.stall_warn_seconds must be below stall_kill_seconds and stall_kill_seconds_training; "
+            "lower the warning or raise the limits"
+        )
+    if tiny.hidden_size % tiny.heads or (tiny.hidden_size // tiny.heads) % 2:
+        found.append(
+            f"model.tiny.hidden_size {tiny.hidden_size} must be an even multiple of model.tiny.heads {tiny.heads}"
+        )
+    if config.generation.max_new_tokens >= config.model.max_seq_length:
+        found.append(
+            f"generation.max_new_tokens {config.generation.max_new_tokens} leaves no room for a prompt in "
+            f"model.max_seq_length {config.model.max_seq_length}; lower the first or raise the second"
+        )
+    if (config.model.source == "tiny") != (config.model.base_model == "tiny"):
+        found.append(
+            f"model.base_model {config.model.base_model!r} does not fit model.source {config.model.source!r}; "
+            "the embedded model is base_model tiny with source tiny"
+        )
+    if not (config.exam.lessons or config.exam.holdout):
+        found.append(
+            "exam.lessons and exam.holdout are both false; the exam would ask nothing, set one to true"
+        )
+    return found
