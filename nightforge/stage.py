@@ -94,11 +94,11 @@ class Reporter:
     def fail(self, error: NightforgeError) -> None:
         self._send("error", kind=error.kind, message=error.message, next_command=error.next_command)
 
-    def _send(self, kind: str, **fields: Any) -> None:
+    def _send(self, event_type: str, /, **fields: Any) -> None:
         if self._events is None:
             return
         try:
-            self._events.write(kind, **fields)
+            self._events.write(event_type, **fields)
         except OSError as error:  # a full disk must not end the work whose progress could not be told
             if not self._disk_full_said:
                 self._disk_full_said = True

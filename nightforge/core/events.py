@@ -25,15 +25,15 @@ class EventWriter:
         self._file = path.open("ab")
         self._seq = 0
 
-    def write(self, kind: str, **fields: Any) -> None:
+    def write(self, event_type: str, /, **fields: Any) -> None:
         """Append one event; raises OSError when the disk refuses it."""
-        if kind not in EVENT_TYPES:
-            raise ValueError(f"unknown event type {kind!r}")
+        if event_type not in EVENT_TYPES:
+            raise ValueError(f"unknown event type {event_type!r}")
         self._seq += 1
-        event = {"seq": self._seq, "time": utc_now(), "type": kind, **fields}
+        event = {"seq": self._seq, "time": utc_now(), "type": event_type, **fields}
         self._file.write(json.dumps(event, ensure_ascii=False).encode("utf-8") + b"\n")
         self._file.flush()
-        if kind in _DURABLE:
+        if event_type in _DURABLE:
             os.fsync(self._file.fileno())
 
     def close(self) -> None:
