@@ -1,0 +1,408 @@
+"""Starting, knowing and ending processes: the one module in which Linux and Windows differ.
+
+Three facts carry everything else. A process is known by (boot, pid, start time), never by its pid alone (#
+ops P1). The operating-system lock decides who runs, the record beside it only informs (# ops P2). A stage
+never outlives its orchestrator: on Linux by the parent-death signal (`death_link.py`), on Windows by a job
+object (# ops K4, K5).
+
+psutil is imported where it is needed, so that `launch_pipeline.py --status` stays instant and works
+without it on Linux.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import psutil
+
+TAG_VARIABLE = "NIGHTFORGE_RUN_TAG"
+_DEATH_LINK = Path(__file__).with_name("death_link.py")
+_PROC = Path("/proc")
+
+# Windows process creation flags (winbase.h). Not DETACHED_PROCESS: without a console each child would open
+# one. # ops D5
+_NEW_PROCESS_GROUP = 0x00000200
+_NO_WINDOW = 0x08000000
+_BREAKAWAY_FROM_JOB = 0x01000000
+_ACCESS_DENIED = 5
+
+if sys.platform == "win32":
+    _FORCE = signal.SIGTERM  # TerminateProcess
+else:
+    _FORCE = signal.SIGKILL
+
+
+# ---- identity --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ProcessIdentity:
+    """Which process is meant; `started` is ticks since boot on Linux, milliseconds since 1970 elsewhere."""
+
+    boot_id: str
+    pid: int
+    started: int
+    nonce: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, value: Any) -> ProcessIdentity | None:
+        """Read a record; anything that is not one gives None."""
+        try:
+            return cls(
+                str(value["boot_id"]), int(value["pid"]), int(value["started"]), str(value.get("nonce", ""))
+            )
+        except (TypeError, KeyError, ValueError, AttributeError):
+            return None
+
+
+def parse_stat(text: str) -> tuple[str, int, int, int]:
+    """Read /proc/PID/stat into (state, process group, session, start ticks).
+
+    Field 2, the name, may hold spaces and brackets: fields count from the last `)`. Source: proc(5).
+    """
+    fields = text[text.rindex(")") + 2 :].split()  # fields[0] is field 3, the state
+    return fields[0], int(fields[2]), int(fields[3]), int(fields[19])
+
+
+def boot_id() -> str:
+    """Name this boot and, on Linux, this pid namespace: inside a container every run is pid 1."""
+    try:
+        boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}/{os.stat(_PROC / 'self/ns/pid').st_ino}"
+    except OSError:
+        return "boot"  # elsewhere the absolute creation time already tells boots apart
+
+
+def identity_of(pid: int, nonce: str = "") -> ProcessIdentity | None:
+    """Look a living process up; None when there is none (a zombie counts as none)."""
+    started = _linux_start(pid) if sys.platform == "linux" else _portable_start(pid)
+    return None if started is None else ProcessIdentity(boot_id(), pid, started, nonce)
+
+
+def _linux_start(pid: int) -> int | None:
+    try:
+        state, _, _, started = parse_stat((_PROC / str(pid) / "stat").read_text(errors="replace"))
+    except (OSError, ValueError, IndexError):
+        return None
+    return None if state in "ZX" else started
+
+
+def _portable_start(pid: int) -> int | None:
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else int(process.create_time() * 1000)
+    except psutil.Error:
+        return None
+
+
+def is_alive(identity: ProcessIdentity) -> bool:
+    """Tell whether exactly this process lives; a reused pid or another boot is not it."""
+    now = identity_of(identity.pid)
+    return now is not None and (now.boot_id, now.started) == (identity.boot_id, identity.started)
+
+
+# ---- one at a time ---------------------------------------------------------------------------------------
+
+
+class ProjectLock:
+    """An operating-system lock on one file, dropped by the kernel at death; the file is never deleted."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: IO[bytes] | None = None
+
+    def acquire(self) -> bool:
+        """Take the lock without waiting; False when another process holds it."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        file = self._path.open("ab")
+        if not _try_lock(file.fileno()):
+            file.close()
+            return False
+        self._file = file
+        return True
+
+    def release(self) -> None:
+        """Give the lock back; closing the file is enough on every system."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+# ---- signals ---------------------------------------------------------------------------------------------
+
+
+def ignore_hangup() -> None:
+    """Let the end of the terminal or login pass by; Windows has no such signal."""
+    if sys.platform != "win32":
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def on_stop_signals(callback: Callable[[], None]) -> Callable[[], None]:
+    """Call `callback` on SIGINT, SIGTERM and Ctrl-Break; returns a function that restores the old
+    handlers.
+    """
+    names = ("SIGINT", "SIGTERM", "SIGBREAK")
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    before = {number: signal.signal(number, lambda *_: callback()) for number in numbers}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    return restore
+
+
+def signal_words(number: int) -> str:
+    """Write a signal as `signal 9 (SIGKILL)`."""
+    try:
+        return f"signal {number} ({signal.Signals(number).name})"
+    except ValueError:
+        return f"signal {number}"
+
+
+# ---- starting --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Detached:
+    """A process that lives on without us; `warning` says so when the system did not let it go."""
+
+    pid: int
+    warning: str | None = None
+
+
+def python_executable(env: dict[str, str]) -> str:
+    """Return the interpreter to start children with.
+
+    On Windows a venv's python.exe is a launcher with its own kill-on-close job and another pid; the base
+    interpreter is started instead and told which venv it stands for (changes `env`). # ops D6
+    """
+    base = getattr(sys, "_base_executable", None)
+    if sys.platform == "win32" and base and base != sys.executable:
+        env["__PYVENV_LAUNCHER__"] = sys.executable
+        return str(base)
+    return sys.executable
+
+
+def spawn_detached(
+    argv: Sequence[str], cwd: Path, log_path: Path, env: Mapping[str, str] | None = None
+) -> Detached:
+    """Start a process that survives the terminal; its output is appended to `log_path`. # ops D2, D5
+
+    `argv[0]` equal to sys.executable is replaced by the right interpreter. The pid is a hint until the
+    child says so.
+    """
+    environment = dict(os.environ if env is None else env)
+    program = python_executable(environment) if argv[0] == sys.executable else argv[0]
+    log_path.parent.mkdir(parents=True, exist_ok=True)
+    with log_path.open("ab") as log:
+        process, warning = _popen_detached([program, *argv[1:]], cwd, log, environment)
+    # Reaps the child if it ends before us, so that a long-lived caller collects no zombies.
+    threading.Thread(target=process.wait, name=f"reap-{process.pid}", daemon=True).start()
+    return Detached(process.pid, warning)
+
+
+def _popen_detached(
+    argv: list[str], cwd: Path, log: IO[bytes], env: dict[str, str]
+) -> tuple[subprocess.Popen[bytes], str | None]:
+    common: dict[str, Any] = {
+        "cwd": cwd,
+        "env": env,
+        "stdin": subprocess.DEVNULL,
+        "stdout": log,
+        "stderr": subprocess.STDOUT,
+    }
+    if sys.platform != "win32":
+        return subprocess.Popen(argv, start_new_session=True, **common), None
+    flags = _NEW_PROCESS_GROUP | _NO_WINDOW
+    try:
+        return subprocess.Popen(argv, creationflags=flags | _BREAKAWAY_FROM_JOB, **common), None
+    except OSError as error:
+        if getattr(error, "winerror", None) != _ACCESS_DENIED:
+            raise
+    return (
+        subprocess.Popen(argv, creationflags=flags, **common),
+        "this window does not let programs go: the run ends when the window is closed",
+    )
+
+
+def spawn_stage(argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> OwnedProcess:
+    """Start `python argv...` in its own session, bound to our life; its output comes as one pipe.
+
+    Must be called from the main thread: the parent-death signal follows the thread that started the child.
+    """
+    environment = dict(env)
+    command = [python_executable(environment), *argv]
+    if sys.platform == "linux":
+        command = [sys.executable, "-I", "-S", str(_DEATH_LINK), str(os.getpid()), *command]
+    windows = sys.platform == "win32"
+    process = subprocess.Popen(
+        command,
+        cwd=cwd,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=not windows,
+        creationflags=_NEW_PROCESS_GROUP | _NO_WINDOW if windows else 0,
+        bufsize=0,
+    )
+    return OwnedProcess(process, environment.get(TAG_VARIABLE, ""))
+
+
+def bind_children() -> None:
+    """Windows: put this process into a kill-on-close job, so that its stages end with it."""
+    if sys.platform == "win32":
+        from nightforge.core.windows_job import enter_job
+
+        enter_job()
+
+
+# ---- ending ----------------------------------------------------------------------------------------------
+
+
+class OwnedProcess:
+    """A stage and everything it has started."""
+
+    def __init__(self, process: subprocess.Popen[bytes], tag: str) -> None:
+        assert process.stdout is not None
+        self._process = process
+        self._tag = tag
+        self.pid = process.pid
+        self.output: IO[bytes] = process.stdout
+
+    def wait(self, timeout_s: float) -> int | None:
+        """Return the exit code (minus the signal number on Linux), or None if it still runs."""
+        try:
+            return self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def terminate(self) -> None:
+        """Ask the whole tree to end; on Windows, which has no polite way, the stop request must do."""
+        if sys.platform != "win32":
+            self._signal(signal.SIGTERM)
+            self._signal(signal.SIGCONT)  # a stopped process keeps SIGTERM pending
+
+    def kill(self, limit_s: float = 10.0) -> list[int]:
+        """End the whole tree by force; returns the pids that are still there after `limit_s`.
+
+        Repeats until two looks in a row find nobody, since a dying tree can still start processes. # ops K2
+        """
+        deadline = time.monotonic() + limit_s
+        empty_looks = 0
+        members: list[psutil.Process] = []
+        while empty_looks < 2 and time.monotonic() < deadline:
+            members = self.members()
+            empty_looks = 0 if members else empty_looks + 1
+            _send(members, _FORCE)
+            self._process.poll()
+            if members:
+                time.sleep(0.02)
+        return [member.pid for member in members]
+
+    def members(self) -> list[psutil.Process]:
+        """List the living processes that are ours: descendants, our session, or our tag. # ops K6"""
+        import psutil
+
+        found: dict[int, psutil.Process] = {}
+        if self._process.poll() is None:
+            try:
+                root = psutil.Process(self.pid)
+                found = {process.pid: process for process in (root, *root.children(recursive=True))}
+            except psutil.Error:
+                found = {}
+        for pid in _linux_members(self.pid, self._tag):
+            try:
+                found.setdefault(pid, psutil.Process(pid))
+            except psutil.NoSuchProcess:
+                continue
+        return list(found.values())
+
+    def _signal(self, number: int) -> None:
+        _send(self.members(), number)
+
+
+def _send(processes: Sequence[psutil.Process], number: int) -> None:
+    import psutil
+
+    for process in processes:
+        try:
+            process.send_signal(number)  # psutil compares the start time first, so a reused pid is not hit
+        except psutil.Error:
+            continue  # ended by itself, which is what we wanted
+
+
+def _linux_members(session: int, tag: str) -> list[int]:
+    """Find living processes of a session or with our tag in their environment, by looking through /proc."""
+    if sys.platform != "linux":
+        return []
+    wanted = f"{TAG_VARIABLE}={tag}".encode() if tag else None
+    found: list[int] = []
+    for entry in os.listdir(_PROC):
+        if not entry.isdigit() or int(entry) == os.getpid():
+            continue
+        try:
+            state, _, its_session, _ = parse_stat((_PROC / entry / "stat").read_text(errors="replace"))
+            if state in "ZX":
+                continue
+            if its_session == session or (wanted and wanted in _environment(entry)):
+                found.append(int(entry))
+        except (OSError, ValueError, IndexError):
+            continue  # gone while we looked, or not ours to read
+    return found
+
+
+def _environment(pid: str) -> list[bytes]:
+    return (_PROC / pid / "environ").read_bytes().split(b"\0")
+
+
+def sweep_tagged(tag: str, limit_s: float = 5.0) -> list[int]:
+    """End what a killed orchestrator left behind (on Windows its job did); returns the pids."""
+    import psutil
+
+    swept: set[int] = set()
+    deadline = time.monotonic() + limit_s
+    while tag and time.monotonic() < deadline:
+        pids = _linux_members(session=-1, tag=tag)
+        if not pids:
+            break
+        for pid in pids:
+            try:
+                psutil.Process(pid).kill()
+                swept.add(pid)
+            except psutil.Error:
+                continue
+        time.sleep(0.02)
+    return sorted(swept)
