@@ -64,7 +64,7 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     revision: Annotated[str | None, doc("hub revision to pin; null: the default branch")] = None
     max_seq_length: Annotated[
         Count, doc("longest prompt plus answer, tokens; longer rows are refused, never cut")
-    ] = 512
+    ] = 1024
     system_prompt: Annotated[
         Literal["minimal", "compact", "full"], doc("how much of the language the prompt explains")
     ] = "minimal"
