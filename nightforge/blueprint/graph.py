@@ -1,0 +1,187 @@
+"""The program model: a Blueprint is variables plus graphs of nodes and typed wires.
+
+Everything is a frozen, hashable value. Constructors refuse what the text form cannot carry (an empty name, an id that
+is no identifier, a number that is not finite), so that `parse(to_text(bp)).blueprint == bp` can be a law.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+IDENTIFIER = re.compile(r"[^\W\d]\w*")
+TYPE_NAME = re.compile(r"[^\W\d]\w*(?:<[^\W\d]\w*(?:,[^\W\d]\w*)?>)?")
+INT_LIMIT = 2**63
+
+WireKind = Literal["exec", "data"]
+
+
+@dataclass(frozen=True, slots=True)
+class Struct:
+    """A structured literal such as `(X=1.0,Y=2.0)`; field order is kept."""
+
+    fields: tuple[tuple[str, Value], ...]
+
+    def __post_init__(self) -> None:
+        """Refuse repeated field names and values the text form cannot carry."""
+        _check_pairs(self.fields, "struct field")
+
+
+Value = str | int | float | bool | Struct
+Pairs = tuple[tuple[str, Value], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A declared variable: `VAR name: type = default`; containers are written `Array<Int>`, `Map<String,Int>`."""
+
+    name: str
+    type: str
+    default: Value | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an empty name, a malformed type and a value the text form cannot carry."""
+        _check_name(self.name, "variable name")
+        _check_type(self.type)
+        if self.default is not None:
+            _check_value(self.default)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One node: an id that is unique in its graph, a catalog type, and properties in writing order."""
+
+    id: str
+    type: str
+    properties: Pairs = ()
+
+    def __post_init__(self) -> None:
+        """Refuse an id that is no identifier, an empty type and repeated property names."""
+        _check_identifier(self.id, "node id")
+        _check_name(self.type, "node type")
+        _check_pairs(self.properties, "property")
+
+    def get(self, name: str) -> Value | None:
+        """Return the value of a property, or None where it is not set."""
+        for key, value in self.properties:
+            if key == name:
+                return value
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """A wire from an output pin to an input pin; data wires may carry the type of their source pin."""
+
+    kind: WireKind
+    source: str
+    source_pin: str
+    target: str
+    target_pin: str
+    type: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown kind, malformed ends and a type on an exec wire."""
+        if self.kind not in ("exec", "data"):
+            raise ValueError(f"wire kind must be 'exec' or 'data', not {self.kind!r}")
+        _check_identifier(self.source, "wire source")
+        _check_identifier(self.target, "wire target")
+        _check_name(self.source_pin, "source pin")
+        _check_name(self.target_pin, "target pin")
+        if self.type is not None:
+            if self.kind == "exec":
+                raise ValueError("an exec wire carries no type")
+            _check_type(self.type)
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A named graph with its nodes and wires in writing order."""
+
+    name: str
+    nodes: tuple[Node, ...] = ()
+    wires: tuple[Wire, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse an empty name."""
+        _check_name(self.name, "graph name")
+
+
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """A whole program: name, parent class, variables and at least one graph."""
+
+    name: str
+    parent: str
+    variables: tuple[Variable, ...]
+    graphs: tuple[Graph, ...]
+    category: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse empty names and a program without a graph."""
+        _check_name(self.name, "blueprint name")
+        _check_name(self.parent, "parent class")
+        if self.category is not None:
+            _check_name(self.category, "category")
+        if not self.graphs:
+            raise ValueError("a blueprint needs at least one graph")
+
+    def nodes(self) -> Iterator[Node]:
+        """Yield the nodes of every graph in order."""
+        for graph in self.graphs:
+            yield from graph.nodes
+
+    def wires(self) -> Iterator[Wire]:
+        """Yield the wires of every graph in order."""
+        for graph in self.graphs:
+            yield from graph.wires
+
+
+def is_identifier(text: str) -> bool:
+    """Say whether a text can be written without quotes: a letter or underscore, then word characters."""
+    return IDENTIFIER.fullmatch(text) is not None
+
+
+def split_type(type_name: str) -> tuple[str, tuple[str, ...]]:
+    """Split `Map<String,Int>` into ("Map", ("String", "Int")); a plain type has no arguments."""
+    head, bracket, rest = type_name.partition("<")
+    return (head, tuple(rest[:-1].split(","))) if bracket else (head, ())
+
+
+def _check_identifier(text: str, what: str) -> None:
+    if not isinstance(text, str) or not is_identifier(text):
+        raise ValueError(f"{what} must be an identifier, not {text!r}")
+
+
+def _check_name(text: str, what: str) -> None:
+    if not isinstance(text, str) or not text:
+        raise ValueError(f"{what} must be a text that is not empty, not {text!r}")
+
+
+def _check_type(text: str) -> None:
+    if not isinstance(text, str) or TYPE_NAME.fullmatch(text) is None:
+        raise ValueError(f"a type is a name such as Float, Array<Int> or Map<String,Int>, not {text!r}")
+
+
+def _check_pairs(pairs: Pairs, what: str) -> None:
+    seen: set[str] = set()
+    for name, value in pairs:
+        _check_name(name, what)
+        if name in seen:
+            raise ValueError(f"{what} {name!r} is given twice")
+        seen.add(name)
+        _check_value(value)
+
+
+def _check_value(value: Value) -> None:
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"a number must be finite, not {value!r}")
+    elif isinstance(value, int):
+        if not -INT_LIMIT <= value < INT_LIMIT:
+            raise ValueError(f"an integer must fit into 64 bits, not {value!r}")
+    elif not isinstance(value, str | Struct):
+        raise ValueError(f"a value is a string, number, bool or struct, not {value!r}")

@@ -1,0 +1,60 @@
+"""Writes the one spelling of a program: a line per thing, strings quoted, floats shortest with a decimal point."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nightforge.blueprint.graph import Blueprint, Node, Struct, Value, Variable, Wire, is_identifier
+from nightforge.blueprint.lexer import quote
+
+
+def to_text(bp: Blueprint) -> str:
+    """Write a program as text, one statement a line, ending with a newline; reading it back gives an equal program."""
+    return "\n".join(_lines(bp)) + "\n"
+
+
+def value_text(value: Value) -> str:
+    """Write a literal: `true`, `5`, `5.0`, `"text"`, `(X=1.0,Y=2.0)`."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, Struct):
+        return "(" + ",".join(f"{name_text(name)}={value_text(field)}" for name, field in value.fields) + ")"
+    return quote(value)
+
+
+def name_text(name: str) -> str:
+    """Write a name: bare where it is an identifier, otherwise in quotes."""
+    return name if is_identifier(name) else quote(name)
+
+
+def variable_line(variable: Variable) -> str:
+    """Write one `VAR` line."""
+    default = "" if variable.default is None else f" = {value_text(variable.default)}"
+    return f"VAR {name_text(variable.name)}: {variable.type}{default}"
+
+
+def node_line(node: Node) -> str:
+    """Write one `NODE` line."""
+    properties = ", ".join(f"{name_text(name)}={value_text(value)}" for name, value in node.properties)
+    return f"NODE {node.id}: {name_text(node.type)}" + (f" [{properties}]" if properties else "")
+
+
+def wire_line(wire: Wire) -> str:
+    """Write one `EXEC` or `DATA` line."""
+    ends = f"{wire.source}.{name_text(wire.source_pin)} -> {wire.target}.{name_text(wire.target_pin)}"
+    return f"{wire.kind.upper()} {ends}" + (f" [{wire.type}]" if wire.type else "")
+
+
+def _lines(bp: Blueprint) -> Iterator[str]:
+    yield f"BLUEPRINT: {name_text(bp.name)}"
+    yield f"PARENT: {name_text(bp.parent)}"
+    if bp.category is not None:
+        yield f"CATEGORY: {name_text(bp.category)}"
+    for variable in bp.variables:
+        yield variable_line(variable)
+    for graph in bp.graphs:
+        yield f"GRAPH: {name_text(graph.name)}"
+        yield from (node_line(node) for node in graph.nodes)
+        yield from (wire_line(wire) for wire in graph.wires)
