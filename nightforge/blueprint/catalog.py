@@ -87,7 +87,7 @@ class NodeType:
         """Return the output pin of that name, dynamic families included."""
         return next((pin for pin in self.outputs if pin.matches(name)), None)
 
-    def property(self, name: str) -> Property | None:
+    def declared(self, name: str) -> Property | None:
         """Return the declared property of that name; input pins that take literals are not among them."""
         return next((entry for entry in self.properties if entry.name == name), None)
 
@@ -97,7 +97,7 @@ class NodeType:
 
     def role(self, name: str) -> str:
         """Return what a value in brackets names: literal, variable, event, event_definition, action or class."""
-        found = self.property(name) or self.input(name)
+        found = self.declared(name) or self.input(name)
         return found.role if found else "literal"
 
     @property
