@@ -1,7 +1,7 @@
 """Make the environment once: .venv, the pinned packages, and back to the command that was typed.
 
-Standard library only, and readable by any Python 3.8+, so that an old interpreter gets a sentence instead of a
-syntax error. An active environment that already has every package is used as it is.
+Standard library only, and readable by any Python 3.8+, so that an old interpreter gets a sentence instead
+of a syntax error. An active environment that already has every package is used as it is.
 """
 
 import hashlib
@@ -26,11 +26,15 @@ IMPORT_NAMES = {"nvidia-ml-py": "pynvml", "pytest": "pytest"}
 def ensure(script, extra=None):
     """Return when this interpreter has every package; otherwise make .venv and run `script` in it.
 
-    `extra` names an optional group of pyproject.toml, such as "dev". Ends the process with exit code 2 for a Python
-    that is too old and 1 when an installation fails.
+    `extra` names an optional group of pyproject.toml, such as "dev". Ends the process with exit code 2 for a
+    Python that is too old and 1 when an installation fails.
     """
     if sys.version_info < OLDEST:
-        _end(2, "Nightforge needs Python 3.11 or later; this is %s. Start it with a newer python." % platform.python_version())
+        _end(
+            2,
+            "Nightforge needs Python 3.11 or later; this is %s. Start it with a newer python."
+            % platform.python_version(),
+        )
     wanted = requirements(extra)
     inside = Path(sys.prefix).resolve() == VENV.resolve()
     if not inside and sys.prefix != sys.base_prefix and not _missing(wanted):
@@ -47,7 +51,9 @@ def requirements(extra=None):
     import tomllib  # 3.11 and later, checked by ensure()
 
     project = tomllib.loads(text)["project"]
-    return list(project["dependencies"]) + list(project["optional-dependencies"].get(extra, []) if extra else [])
+    return list(project["dependencies"]) + list(
+        project["optional-dependencies"].get(extra, []) if extra else []
+    )
 
 
 def has_nvidia_gpu():
@@ -107,8 +113,8 @@ def _install_torch():
     if has_nvidia_gpu() or sys.platform != "linux":  # elsewhere the plain wheel is the CPU build already
         _call(_pip() + [version], "pip install torch")
         return
-    # On Linux the plain wheel brings gigabytes of CUDA. A configured index may carry the CPU build; else uv knows
-    # where PyTorch keeps it.
+    # On Linux the plain wheel brings gigabytes of CUDA. A configured index may carry the CPU build; else uv
+    # knows where PyTorch keeps it.
     found = subprocess.run(_pip() + ["--no-deps", "--dry-run", "-q", version + "+cpu"], capture_output=True)
     if found.returncode == 0:
         _call(_pip() + [version + "+cpu"], "pip install torch")
@@ -121,8 +127,11 @@ def _install_torch():
 def _call(command, name):
     code = subprocess.call(command)
     if code != 0:
-        _end(1, "%s failed (exit code %d, see above). Correct it and run the same command again; "
-             "what was installed is kept." % (name, code))
+        _end(
+            1,
+            "%s failed (exit code %d, see above). Correct it and run the same command again; "
+            "what was installed is kept." % (name, code),
+        )
 
 
 class _exclusive:

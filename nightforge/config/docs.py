@@ -13,11 +13,11 @@ from nightforge.config.schema import Config
 HEAD = """# Configuration
 
 `pipeline_config.json` is the one configuration. A profile (`profiles/<name>.json`) lies over it, and
-`--set section.key=value` over both. The names below are all there are: an unknown key, a wrong type or a value out of
-range stops the start with exit code 2 and says where it stands. `"// anything"` keys are comments.
+`--set section.key=value` over both. The names below are all there are: an unknown key, a wrong type or a
+value out of range stops the start with exit code 2 and says where. `"// anything"` keys are comments.
 
-Made from `nightforge/config/schema.py` by
-`python -c "from nightforge.config.docs import render; print(render(), end='')" > docs/config.md`; a test holds it true.
+Made from `nightforge/config/schema.py`; a test holds it true. To make it again:
+`python -c "from nightforge.config.docs import render; print(render(), end='')" > docs/config.md`
 """
 
 

@@ -1,4 +1,4 @@
-"""Read pipeline_config.json, lay the profile and --set over it, check everything, return one frozen Config."""
+"""Read pipeline_config.json, lay the profile and --set over it, check it all, return one frozen Config."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from typing import Any
 
 import msgspec
 
+from nightforge.config.schema import Config, contradictions
 from nightforge.core.atomic import read_json
 from nightforge.core.errors import ConfigError, InputError
 from nightforge.core.paths import Project
-
-from nightforge.config.schema import Config, contradictions
 
 Layer = tuple[str, dict[str, Any]]
 
@@ -27,8 +26,9 @@ def load_config(
 ) -> Config:
     """Resolve the configuration: file, then profile, then `section.key=value` overrides; the last one wins.
 
-    `config_file` may also be the `config.json` of a run, whose values are already resolved: then only overrides apply,
-    and naming another profile is an error. Raises ConfigError (exit 2) naming file, key and what was expected.
+    `config_file` may also be the `config.json` of a run, whose values are resolved already: then only
+    overrides apply, and naming another profile is an error. Raises ConfigError (exit 2) naming file, key and what was
+    expected.
     """
     path = config_file or project.config_file
     content = _read_object(path)

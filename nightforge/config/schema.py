@@ -1,7 +1,7 @@
 """Every setting with its type, unit, range and default; docs/config.md is generated from this file.
 
-A value that is not listed here does not exist: the loader rejects unknown keys. Contradictions are rejected by
-`contradictions` in words a user understands. Profiles (profiles/*.json) only replace values, never add keys.
+A value that is not listed here does not exist: the loader rejects unknown keys. Contradictions are rejected
+by `contradictions` in words a user understands. Profiles (profiles/*.json) only replace values.
 """
 
 from __future__ import annotations
@@ -223,31 +223,33 @@ def contradictions(config: Config) -> list[str]:
     quantization, stall, tiny = config.quantization, config.stall_detection, config.model.tiny
     if quantization.use_8bit and quantization.use_4bit:
         found.append(
-            "quantization.use_8bit and quantization.use_4bit are both true; a model is loaded in one way only, "
-            "set one of them to false"
+            "quantization.use_8bit and quantization.use_4bit are both true; a model is loaded in one way "
+            "only, set one of them to false"
         )
     if (quantization.use_8bit or quantization.use_4bit) and config.model.dtype == "float16":
         found.append(
-            "quantization with model.dtype float16 overflows in LLM.int8 outliers; use model.dtype auto or bfloat16"
+            "quantization with model.dtype float16 overflows in LLM.int8 outliers; "
+            "use model.dtype auto or bfloat16"
         )
     if stall.stall_warn_seconds >= min(stall.stall_kill_seconds, stall.stall_kill_seconds_training):
         found.append(
-            "stall_detection.stall_warn_seconds must be below stall_kill_seconds and stall_kill_seconds_training; "
-            "lower the warning or raise the limits"
+            "stall_detection.stall_warn_seconds must be below stall_kill_seconds and "
+            "stall_kill_seconds_training; lower the warning or raise the limits"
         )
     if tiny.hidden_size % tiny.heads or (tiny.hidden_size // tiny.heads) % 2:
         found.append(
-            f"model.tiny.hidden_size {tiny.hidden_size} must be an even multiple of model.tiny.heads {tiny.heads}"
+            f"model.tiny.hidden_size {tiny.hidden_size} must be an even multiple of "
+            f"model.tiny.heads {tiny.heads}"
         )
     if config.generation.max_new_tokens >= config.model.max_seq_length:
         found.append(
             f"generation.max_new_tokens {config.generation.max_new_tokens} leaves no room for a prompt in "
-            f"model.max_seq_length {config.model.max_seq_length}; lower the first or raise the second"
+            f"model.max_seq_length {config.model.max_seq_length}; lower one or raise the other"
         )
     if (config.model.source == "tiny") != (config.model.base_model == "tiny"):
         found.append(
-            f"model.base_model {config.model.base_model!r} does not fit model.source {config.model.source!r}; "
-            "the embedded model is base_model tiny with source tiny"
+            f"model.base_model {config.model.base_model!r} does not fit "
+            f"model.source {config.model.source!r}; the embedded model is base_model tiny with source tiny"
         )
     if not (config.exam.lessons or config.exam.holdout):
         found.append(

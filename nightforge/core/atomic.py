@@ -1,7 +1,7 @@
 """Files that are whole or not there: replace with fsync, append-only JSON lines, hashes.
 
-The order is restic's (temp in the same folder, write, flush, fsync, replace, fsync the folder), so a power cut leaves
-either the old file or the new one, never a torn one. # ops A1, A3, A4, A5
+The order is restic's (temp in the same folder, write, flush, fsync, replace, fsync the folder), so a power
+cut leaves either the old file or the new one, never a torn one. # ops A1, A3, A4, A5
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from nightforge.core.errors import InputError
 
-# Windows refuses to replace a file that a reader or a virus scanner holds open; these pass within a second or two.
+# Windows refuses to replace a file that a reader or a virus scanner holds open; these pass within seconds.
 _WINDOWS_BUSY = {5, 32, 33}
 _RETRY_S = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.5, 0.5)
 

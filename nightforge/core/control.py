@@ -1,6 +1,7 @@
 """The stop request: a durable record, the same on Linux and Windows. # ops S1, S2, S7
 
-Terminal and page write it, the orchestrator and its stages read it, the orchestrator clears it when the run has ended.
+Terminal and page write it, the orchestrator and its stages read it, the orchestrator clears it when the run
+has ended.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Stage events: one JSON object per line, written by the stage, read by the orchestrator.
 
-Types and their fields are listed in docs/state_schema.md. Only whole lines are read, so a reader never sees half an event.
+Types and their fields are listed in docs/state_schema.md. Only whole lines are read, so a reader never sees
+half an event.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class EventWriter:
 def read_events(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
     """Read the whole lines after byte `offset`; returns the events and the next offset.
 
-    A missing file reads as empty. A whole line that is not a JSON object becomes a `message` event that says so.
+    A missing file reads as empty. A whole line that is not a JSON object becomes a `message` event saying so.
     """
     try:
         with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Versions of trained adapters: `models/blueprint-lora-vN`, compared as numbers, complete when the manifest is there."""
+"""Versions of trained adapters: `models/blueprint-lora-vN`, compared as numbers."""
 
 from __future__ import annotations
 
