@@ -1,0 +1,246 @@
+"""state = fold(state, event): the only place where the live state changes. Pure. # ops A2
+
+Events of the orchestrator carry `type` and `time`; what a stage reports arrives wrapped as
+{"type": "stage_event", "stage": key, "event": {...}}. Unknown types change nothing, so an old journal can
+be read by a newer release.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from nightforge.pipeline.nodes import nodes_of
+from nightforge.pipeline.stage_fold import fold_stage_event
+from nightforge.pipeline.states import (
+    Alert,
+    Current,
+    Curve,
+    Eta,
+    Heartbeat,
+    LiveState,
+    Phase,
+    PreviousCurve,
+    Result,
+    RetryWait,
+    RunError,
+    StageState,
+    Stop,
+)
+
+Event = dict[str, Any]
+_ERRORS_KEPT = 10
+_ALERTS_KEPT = 30
+FINISHED = ("succeeded", "skipped")
+
+
+def fold(state: LiveState, event: Event) -> LiveState:
+    """Return the state after one event; `state` itself stays as it was."""
+    handler = _HANDLERS.get(str(event.get("type")))
+    if handler is None:
+        return state
+    after = replace(handler(state, event), updated_at=event["time"])
+    if event["type"] in _TRANSITIONS:
+        after = replace(after, nodes=nodes_of(after.stages, after.nodes, event["time"]))
+    return after
+
+
+def fold_all(events: Iterable[Event], state: LiveState | None = None) -> LiveState:
+    """Fold a whole journal."""
+    result = LiveState() if state is None else state
+    for event in events:
+        result = fold(result, event)
+    return result
+
+
+def _run_started(_: LiveState, event: Event) -> LiveState:
+    previous = event.get("previous_curve")
+    return LiveState(
+        run_id=event["run_id"],
+        pipeline=event["pipeline"],
+        profile=event["profile"],
+        mode=event["mode"],
+        command=event["command"],
+        status="starting",
+        pid=event["pid"],
+        started_at=event["time"],
+        phases=tuple(msgspec.convert(event["phases"], list[Phase])),
+        stages=tuple(msgspec.convert(event["stages"], list[StageState])),
+        curve=Curve(previous=msgspec.convert(previous, PreviousCurve) if previous else None),
+        heartbeat=Heartbeat(event["time"]),
+    )
+
+
+def _run_resumed(state: LiveState, event: Event) -> LiveState:
+    """Stages that are done stay done; all others start over, and their attempts go on counting."""
+    stages = tuple(
+        stage
+        if stage.status in FINISHED
+        else replace(stage, status="pending", message="", progress=None, step=None, eta_s=None, ended_at=None)
+        for stage in state.stages
+    )
+    return replace(
+        state,
+        status="starting",
+        pid=event["pid"],
+        ended_at=None,
+        stages=stages,
+        current=None,
+        retry=None,
+        stop=None,
+        result=None,
+        resumable=False,
+        heartbeat=Heartbeat(event["time"]),
+    )
+
+
+def _stage_started(state: LiveState, event: Event) -> LiveState:
+    key, now = event["stage"], event["time"]
+    first = state.stage(key).started_at
+    state = _with_stage(
+        state,
+        key,
+        status="running",
+        attempt=event["attempt"],
+        max_attempts=event["max_attempts"],
+        started_at=first if event.get("again") and first else now,
+        ended_at=None,
+        progress=None,
+        step=None,
+        eta_s=None,
+        message="",
+    )
+    status = "stopping" if state.stop else "running"
+    return replace(state, status=status, retry=None, current=Current(key, now, now))
+
+
+def _stage_ended(state: LiveState, event: Event) -> LiveState:
+    key, outcome = event["stage"], event["outcome"]
+    state = _with_stage(
+        state, key, status=outcome, ended_at=event["time"], message=event.get("message", ""), eta_s=None
+    )
+    state = replace(state, current=None)
+    if outcome == "failed" or event.get("note"):
+        error = RunError(
+            at=event["time"],
+            stage=key,
+            attempt=event["attempt"],
+            kind=event.get("kind", "failed"),
+            message=event.get("note") or event.get("message", ""),
+            next_command=event.get("next_command"),
+        )
+        state = replace(state, errors=(*state.errors, error)[-_ERRORS_KEPT:])
+    return state
+
+
+def _retry_scheduled(state: LiveState, event: Event) -> LiveState:
+    wait = RetryWait(event["stage"], event["attempt"], event["max_attempts"], event["next_at"])
+    state = _with_stage(state, wait.stage, status="retrying", max_attempts=wait.max_attempts)
+    return replace(state, status="retrying", retry=wait)
+
+
+def _stop_requested(state: LiveState, event: Event) -> LiveState:
+    stop = Stop(event["requested_at"], event["by"], now=bool(event.get("now")))
+    return replace(state, status="stopping", stop=stop, retry=None)
+
+
+def _run_ended(state: LiveState, event: Event) -> LiveState:
+    status = event["status"]
+    stop = replace(state.stop, answered_at=event["time"]) if state.stop else None
+    stages = tuple(
+        replace(stage, status="stopped" if status == "stopped" else "failed", ended_at=event["time"])
+        if stage.status in ("running", "retrying")
+        else stage
+        for stage in state.stages
+    )
+    return replace(
+        state,
+        status=status,
+        ended_at=event["time"],
+        stages=stages,
+        current=None,
+        retry=None,
+        eta=None,
+        stop=stop,
+        result=Result(event["exit_code"], event.get("version"), event.get("report")),
+        resumable=status != "succeeded",
+    )
+
+
+def _stage_event(state: LiveState, event: Event) -> LiveState:
+    return fold_stage_event(state, event["stage"], event["event"], event["time"])
+
+
+def _alert(state: LiveState, event: Event) -> LiveState:
+    alert = Alert(
+        at=event["time"],
+        level=event["level"],
+        title=event["title"],
+        stage=event.get("stage"),
+        detail=event.get("detail", ""),
+        next_command=event.get("next_command"),
+    )
+    return replace(state, alerts=(*state.alerts, alert)[-_ALERTS_KEPT:])
+
+
+def _estimated(state: LiveState, event: Event) -> LiveState:
+    stages = tuple(replace(stage, eta_s=event["stages"].get(stage.id)) for stage in state.stages)
+    eta = event.get("eta")
+    return replace(state, stages=stages, eta=msgspec.convert(eta, Eta) if eta else None)
+
+
+def _heartbeat(state: LiveState, event: Event) -> LiveState:
+    stage_at = state.heartbeat.stage_at if state.heartbeat else None
+    return replace(state, heartbeat=Heartbeat(event["time"], stage_at))
+
+
+def _hardware(state: LiveState, event: Event) -> LiveState:
+    return replace(state, hardware=event["sample"])
+
+
+def _with_stage(state: LiveState, key: str, **changes: Any) -> LiveState:
+    stages = tuple(replace(stage, **changes) if stage.id == key else stage for stage in state.stages)
+    return replace(state, stages=stages)
+
+
+_HANDLERS: dict[str, Callable[[LiveState, Event], LiveState]] = {
+    "run_started": _run_started,
+    "run_resumed": _run_resumed,
+    "stage_started": _stage_started,
+    "stage_ended": _stage_ended,
+    "retry_scheduled": _retry_scheduled,
+    "stop_requested": _stop_requested,
+    "run_ended": _run_ended,
+    "stage_event": _stage_event,
+    "alert": _alert,
+    "estimated": _estimated,
+    "heartbeat": _heartbeat,
+    "hardware": _hardware,
+}
+# What changes a stage or the run as a whole: fsynced in the journal and written to the live state at once.
+_TRANSITIONS = frozenset(
+    {
+        "run_started",
+        "run_resumed",
+        "stage_started",
+        "stage_ended",
+        "retry_scheduled",
+        "stop_requested",
+        "run_ended",
+    }
+)
+# Observations of the moment: shown, not journaled; the next one replaces them.
+_EPHEMERAL = frozenset({"estimated", "heartbeat", "hardware"})
+
+
+def is_transition(event: Event) -> bool:
+    """Tell whether an event must be durable at once."""
+    return event["type"] in _TRANSITIONS
+
+
+def is_journaled(event: Event) -> bool:
+    """Tell whether an event belongs into the journal."""
+    return event["type"] not in _EPHEMERAL

@@ -1,0 +1,59 @@
+"""The boxes of the flowchart: one per phase and per stage, derived from the stages. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from nightforge.pipeline.states import NodeStatus, StageState
+
+_STAGE_NODE = {
+    "pending": "idle",
+    "stopped": "idle",
+    "running": "running",
+    "retrying": "running",
+    "succeeded": "done",
+    "skipped": "done",
+    "failed": "fail",
+}
+
+
+def nodes_of(
+    stages: Sequence[StageState], before: Mapping[str, NodeStatus], now: str
+) -> dict[str, NodeStatus]:
+    """Return all nodes; those a stage reported itself stay, an unchanged one keeps its time."""
+    wanted: dict[str, tuple[str, str]] = {}
+    for stage in stages:
+        wanted[f"stage-{stage.id}"] = (_STAGE_NODE[stage.status], stage.message or stage.title)
+    for phase in dict.fromkeys(stage.phase for stage in stages):
+        members = [stage for stage in stages if stage.phase == phase]
+        wanted[f"phase-{phase}"] = (_phase_status(members), _phase_message(members))
+    nodes = dict(before)
+    for name, (status, message) in wanted.items():
+        old = before.get(name)
+        if old is None or (old.status, old.message) != (status, message):
+            nodes[name] = NodeStatus(status, message, now)
+    return nodes
+
+
+def _phase_status(members: Sequence[StageState]) -> str:
+    statuses = {_STAGE_NODE[stage.status] for stage in members}
+    if "fail" in statuses:
+        return "fail"
+    if statuses == {"done"}:
+        return "done"
+    # Between two stages of one phase nothing runs, but the phase is not idle.
+    return "running" if statuses & {"running", "done"} and not _is_stopped(members) else "idle"
+
+
+def _is_stopped(members: Sequence[StageState]) -> bool:
+    return any(stage.status == "stopped" for stage in members)
+
+
+def _phase_message(members: Sequence[StageState]) -> str:
+    if _is_stopped(members):
+        return "stopped"
+    active = [stage for stage in members if stage.status in ("running", "retrying", "failed")]
+    if active:
+        return active[0].message or active[0].title
+    done = sum(stage.status in ("succeeded", "skipped") for stage in members)
+    return f"{done} of {len(members)} stages done"

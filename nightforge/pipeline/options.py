@@ -1,0 +1,104 @@
+"""The command line of `launch_pipeline.py` and `scripts/11`, read with the standard library alone."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from nightforge.pipeline.registry import MODES, PIPELINES
+
+DESCRIPTION = """Start a training pipeline that outlives the terminal, or look after the one that runs.
+
+Without options: starts pipeline `blueprint` detached, makes sure the dashboard server runs, prints where to
+look and returns. One pipeline runs at a time in a project; a second start says so and changes nothing."""
+
+EXIT_CODES = """exit codes: 0 done or said what there was to say · 1 failed · 2 wrong usage or configuration ·
+4 stopped on request, resumable (--foreground) · 75 temporary, try again"""
+
+
+class Options(NamedTuple):
+    """What the user asked for; `profile` None means the one of pipeline_config.json."""
+
+    action: str  # start | foreground | status | stop | dry-run
+    mode: str = "full"
+    pipeline: str = "blueprint"
+    profile: str | None = None
+    overrides: tuple[str, ...] = ()
+    force: bool = False
+    resume: str | None = None  # None: no; "": the last run; else a run id
+    now: bool = False
+    json: bool = False
+
+
+def parse_options(argv: Sequence[str], program: str = "launch_pipeline.py") -> Options:
+    """Read the arguments; wrong ones end the program with exit code 2 and a sentence."""
+    parser = _parser(program)
+    given = parser.parse_args(argv)
+    action = given.action or "start"
+    if given.json and action != "status":
+        parser.error("--json belongs to --status")
+    if given.now and action != "stop":
+        parser.error("--now belongs to --stop")
+    resume: str | None = given.resume
+    own = [name for name in ("profile", "overrides", "mode", "force") if getattr(given, name)]
+    if resume is not None and own:
+        parser.error("--resume continues with the run's own profile, mode and settings; leave the others out")
+    if resume is not None and action in ("status", "stop", "dry-run"):
+        parser.error(f"--resume and --{action} cannot be combined")
+    return Options(
+        action=action,
+        mode=given.mode or "full",
+        pipeline=given.pipeline,
+        profile=given.profile,
+        overrides=tuple(given.overrides),
+        force=given.force,
+        resume=resume,
+        now=given.now,
+        json=given.json,
+    )
+
+
+def _parser(program: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=program,
+        description=DESCRIPTION,
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    action = parser.add_mutually_exclusive_group()
+    for name, text in (
+        ("status", "print what runs, or what ran last"),
+        ("stop", "ask the run to stop at its next safe boundary; asking again ends the stage within 30 s"),
+        ("dry-run", "print the plan with what each stage reads and writes; touches nothing"),
+        ("foreground", "run in this terminal, with progress; the exit code is the run's"),
+    ):
+        action.add_argument(f"--{name}", dest="action", action="store_const", const=name, help=text)
+    parser.add_argument(
+        "--resume",
+        nargs="?",
+        const="",
+        metavar="RUN_ID",
+        help="continue the last stopped, failed or interrupted run (or the one named)",
+    )
+    parser.add_argument("--now", action="store_true", help="with --stop: end the running stage within 30 s")
+    parser.add_argument(
+        "--json", action="store_true", help="with --status: the live state as one JSON object"
+    )
+    mode = parser.add_mutually_exclusive_group()
+    for name, (first, last) in MODES.items():
+        text = f"phases {first} to {last}" + (" (default)" if name == "full" else "")
+        mode.add_argument(f"--{name}", dest="mode", action="store_const", const=name, help=text)
+    parser.add_argument("--pipeline", choices=sorted(PIPELINES), default="blueprint", help="which pipeline")
+    parser.add_argument("--profile", help="profile of profiles/ (default: the one of pipeline_config.json)")
+    parser.add_argument(
+        "--set",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="SECTION.KEY=VALUE",
+        help="replace one setting; may be given several times",
+    )
+    parser.add_argument("--force", action="store_true", help="train again even if nothing is new")
+    return parser
