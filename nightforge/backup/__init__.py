@@ -1,0 +1,1 @@
+"""Backups: content-addressed snapshots, verification, mirror, retention, restore. Never imports torch."""
