@@ -27,8 +27,8 @@ def load_config(
     """Resolve the configuration: file, then profile, then `section.key=value` overrides; the last one wins.
 
     `config_file` may also be the `config.json` of a run, whose values are resolved already: then only
-    overrides apply, and naming another profile is an error. Raises ConfigError (exit 2) naming file, key and what was
-    expected.
+    overrides apply, and naming another profile is an error. Raises ConfigError (exit 2) naming file, key and
+    what was expected.
     """
     path = config_file or project.config_file
     content = _read_object(path)
