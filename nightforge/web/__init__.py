@@ -1,0 +1,1 @@
+"""The dashboard server: what a loopback address answers, how it is started and stopped. No torch."""

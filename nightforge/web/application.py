@@ -1,0 +1,167 @@
+"""One request in, one response out: the routes of the dashboard. No sockets, so tests call it directly."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from nightforge.core.paths import Project
+from nightforge.web.changes import MODES, Changes
+from nightforge.web.guards import Gate
+from nightforge.web.messages import READ_METHODS, Refusal, Request, Response, json_response
+from nightforge.web.project_data import ACTIVE, ProjectData
+
+_RUN = re.compile(r"/api/runs/([0-9a-z-]{1,40})(/config|/report)?")
+_LOG = re.compile(r"/api/runs/([0-9a-z-]{1,40})/log/([0-9a-z-]{1,40})(/file)?")
+_OFFSET = re.compile(r"offset=(\d{1,15})")
+
+
+@dataclass(frozen=True)
+class ServerFacts:
+    """What the server says of itself; `root_hash` tells whether it is this project's."""
+
+    pid: int
+    host: str
+    port: int
+    version: str
+    root_hash: str
+    assets: str
+    started_at: str
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What an application is made of."""
+
+    facts: ServerFacts
+    gate: Gate
+    assets: dict[str, Response]
+    data: ProjectData
+    changes: Changes
+    project: Project
+
+
+class Application:
+    """Answers requests that the wire parser has accepted."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        data = parts.data
+        self._fixed: dict[str, Callable[[], Response]] = {
+            "/logs/pipeline_live_state.json": data.live_state,
+            "/results/dashboard.json": data.hub,
+            "/api/identity": self._identity,
+            "/api/status": self._status,
+            "/api/runs": lambda: json_response({"runs": data.runs()}),
+        }
+
+    def respond(self, request: Request) -> Response:
+        """Answer one request; every refusal is JSON with words."""
+        try:
+            self._parts.gate.check(request)
+            if request.method in READ_METHODS:
+                return self._read(request)
+            return self._change(request)
+        except Refusal as refusal:
+            return refusal.response()
+        except OSError as error:
+            # A disk that fails while a file is read is the project's trouble: say so, go on.
+            return Refusal(503, f"the project cannot be read: {error.strerror or error}").response()
+
+    def _read(self, request: Request) -> Response:
+        path, query = request.path, request.query
+        log = _LOG.fullmatch(path)
+        if log is not None:
+            run_id, stage_key, whole = log.groups()
+            if whole:
+                return self._without_query(query, lambda: self._parts.data.log_file(run_id, stage_key))
+            return self._parts.data.log(run_id, stage_key, _offset(query))
+        return self._without_query(query, lambda: self._plain(path))
+
+    def _plain(self, path: str) -> Response:
+        if path in ("/", "/dashboard", "/dashboard/"):
+            return Response(302, b"", location="/dashboard/index.html")
+        asset = self._parts.assets.get(path)
+        if asset is not None:
+            return asset
+        fixed = self._fixed.get(path)
+        if fixed is not None:
+            return fixed()
+        run = _RUN.fullmatch(path)
+        if run is None:
+            raise Refusal(
+                404,
+                "there is nothing here; the pages are index, live and flowchart.html in /dashboard/",
+            )
+        run_id, part = run.groups()
+        data = self._parts.data
+        return {None: data.run_state, "/config": data.run_config, "/report": data.run_report}[part](run_id)
+
+    def _change(self, request: Request) -> Response:
+        if request.query:
+            raise Refusal(400, "a change takes no query; send the fields in the body")
+        if request.path not in ("/api/stop", "/api/train"):
+            raise Refusal(
+                405 if request.path in self._fixed else 404, "nothing can be changed at this address"
+            )
+        return self._parts.changes.apply(request.path.removeprefix("/api/"), request.body)
+
+    def _identity(self) -> Response:
+        facts = self._parts.facts
+        return json_response(
+            {
+                "app": "nightforge",
+                "pid": facts.pid,
+                "root_hash": facts.root_hash,
+                "version": facts.version,
+                "assets": facts.assets,
+            }
+        )
+
+    def _status(self) -> Response:
+        facts = self._parts.facts
+        summary: dict[str, Any]
+        try:
+            summary = self._parts.data.live_summary()
+        except Refusal as refusal:
+            summary = {"run_id": None, "status": "unreadable", "message": refusal.message}
+        active = summary["status"] in ACTIVE
+        unreadable = summary["status"] == "unreadable"
+        return json_response(
+            {
+                "server": {
+                    "pid": facts.pid,
+                    "version": facts.version,
+                    "assets": facts.assets,
+                    "started_at": facts.started_at,
+                    "port": facts.port,
+                    "project": self._parts.project.root.name,
+                },
+                "token": self._parts.gate.token,
+                "state_summary": summary,
+                "can": {
+                    "train": not active and not unreadable,
+                    "stop": active and not summary.get("stop_requested"),
+                },
+                "profiles": self._parts.changes.profiles(),
+                "modes": list(MODES),
+                "last_train": self._parts.changes.last_train(),
+            }
+        )
+
+    @staticmethod
+    def _without_query(query: str, answer: Callable[[], Response]) -> Response:
+        if query:
+            raise Refusal(400, "this address takes no query")
+        return answer()
+
+
+def _offset(query: str) -> int | None:
+    if not query:
+        return None
+    match = _OFFSET.fullmatch(query)
+    if match is None:
+        raise Refusal(400, "the only query of a log is offset=BYTES")
+    return int(match.group(1))

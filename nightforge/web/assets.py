@@ -1,0 +1,79 @@
+"""The fixed map from path to bytes of the pages, loaded once at start. # ops W6
+
+No name from a request ever reaches the file system, so links, alternate streams and `..` have nothing to
+act on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from nightforge.core.errors import InputError
+from nightforge.web.messages import Response, etag_of
+
+FOLDER = Path(__file__).resolve().parents[2] / "dashboard"
+
+NAMES = (
+    "index.html",
+    "live.html",
+    "flowchart.html",
+    "favicon.svg",
+    "tokens.css",
+    "base.css",
+    "live.css",
+    "hub.css",
+    "flowchart.css",
+    "poll.js",
+    "format.js",
+    "status.js",
+    "dom.js",
+    "chart.js",
+    "curve.js",
+    "scores.js",
+    "log.js",
+    "page.js",
+    "actions.js",
+    "stages.js",
+    "panels.js",
+    "answers.js",
+    "live.js",
+    "hub.js",
+    "hub_panels.js",
+    "mastery.js",
+    "runs.js",
+    "compare.js",
+    "flowchart.js",
+    "flow_layout.js",
+)
+
+_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+
+
+def load_assets(folder: Path = FOLDER) -> dict[str, Response]:
+    """Read every page file; returns path to ready answer. A missing file raises InputError that names it."""
+    assets = {}
+    for name in NAMES:
+        path = folder / name
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise InputError(
+                f"{path} cannot be read ({error.strerror}); the dashboard is incomplete",
+                next_command="git status dashboard",
+            ) from error
+        assets[f"/dashboard/{name}"] = Response(200, data, _TYPES[path.suffix], etag=etag_of(data))
+    return assets
+
+
+def fingerprint(assets: dict[str, Response]) -> str:
+    """Return 16 hex digits that change with any page file; an older server is recognised by it."""
+    digest = hashlib.sha256()
+    for path in sorted(assets):
+        digest.update(f"{path} {assets[path].etag}\n".encode())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,167 @@
+"""The two changes a page may ask for: start a run, stop a run. The server owns no process.
+
+Train starts the same detached launcher as the command line; stop writes the same stop request. Each change
+carries a request id (same id, same answer) and is written to logs/dashboard_changes.jsonl with its source.
+# ops W10
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from nightforge.core.atomic import append_jsonl
+from nightforge.core.clock import utc_now
+from nightforge.core.control import write_stop_request
+from nightforge.core.errors import from_os_error
+from nightforge.core.paths import Project
+from nightforge.core.processes import spawn_detached
+from nightforge.web.messages import Refusal, Response, json_response
+from nightforge.web.project_data import ACTIVE, ProjectData, read_log
+
+MODES = ("full", "data-only", "train-only", "eval-only")
+LAUNCHER = Path(__file__).resolve().parents[2] / "launch_pipeline.py"
+REMEMBERED = 256  # answers kept for repeated request ids
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
+_PROFILE = re.compile(r"[A-Za-z0-9_-]{1,40}")
+
+Spawn = Callable[[list[str], Path, Path, dict[str, str]], int]
+
+
+def spawn_launcher(argv: list[str], cwd: Path, log: Path, env: dict[str, str]) -> int:
+    """Start the launcher detached from this server; returns its pid."""
+    return spawn_detached(argv, cwd, log, env).pid
+
+
+class Changes:
+    """Carries out changes one at a time and remembers what was answered."""
+
+    def __init__(self, project: Project, data: ProjectData, spawn: Spawn = spawn_launcher) -> None:
+        self._project = project
+        self._data = data
+        self._spawn = spawn
+        self._lock = threading.Lock()
+        self._answers: OrderedDict[str, Response] = OrderedDict()
+        self._last_train: dict[str, Any] | None = None
+
+    @property
+    def launch_log(self) -> Path:
+        """What the last launcher started from a page has printed."""
+        return self._project.logs / "launch_from_page.log"
+
+    def apply(self, action: str, body: bytes) -> Response:
+        """Carry out `stop` or `train`; a repeated request id gets the first answer again."""
+        fields = read_fields(body)
+        key = f"{action} {request_id_of(fields)}"
+        with self._lock:
+            if key in self._answers:
+                return self._answers[key]
+            try:
+                answer = self._stop(fields) if action == "stop" else self._train(fields)
+            except OSError as error:
+                cause = from_os_error(error)
+                raise Refusal(503, cause.message, cause.next_command) from error
+            self._answers[key] = answer
+            while len(self._answers) > REMEMBERED:
+                self._answers.popitem(last=False)
+        return answer
+
+    def profiles(self) -> list[str]:
+        """Name the profiles that a run can be started with."""
+        names = (path.stem for path in self._project.profiles.glob("*.json"))
+        return sorted(name for name in names if _PROFILE.fullmatch(name))
+
+    def last_train(self) -> dict[str, Any] | None:
+        """Return the last start asked from a page with what the launcher answered so far."""
+        if self._last_train is None:
+            return None
+        try:
+            said = read_log(self.launch_log, None).text[-2000:]
+        except OSError:
+            said = ""  # nothing printed yet
+        return {**self._last_train, "said": said}
+
+    def _stop(self, fields: dict[str, Any]) -> Response:
+        allow(fields, {"request_id", "run_id"})
+        run = self._data.live_summary()
+        if run["status"] not in ACTIVE or not run["run_id"]:
+            raise Refusal(409, "no run is going, so there is nothing to stop")
+        if fields.get("run_id", run["run_id"]) != run["run_id"]:
+            raise Refusal(409, f"the run you saw is over; now going is {run['run_id']}. Reload the page")
+        request = write_stop_request(self._project, run["run_id"], "page", fields["request_id"])
+        self._record("stop", fields, request)
+        return json_response({"action": "stop", "run_id": run["run_id"], "request": request})
+
+    def _train(self, fields: dict[str, Any]) -> Response:
+        allow(fields, {"request_id", "profile", "mode", "resume"})
+        run = self._data.live_summary()
+        if run["status"] in ACTIVE:
+            raise Refusal(409, f"run {run['run_id']} is already going", "python launch_pipeline.py --status")
+        arguments = self._arguments(fields)
+        started = {
+            "at": utc_now(),
+            "by": "page",
+            "command": " ".join(["python launch_pipeline.py", *arguments]),
+        }
+        self.launch_log.unlink(missing_ok=True)
+        environment = {**os.environ, "NIGHTFORGE_ROOT": str(self._project.root)}
+        argv = [sys.executable, str(LAUNCHER), *arguments]
+        started["pid"] = str(self._spawn(argv, self._project.root, self.launch_log, environment))
+        self._last_train = started
+        self._record("train", fields, started)
+        return json_response({"action": "train", **started}, 202)
+
+    def _arguments(self, fields: dict[str, Any]) -> list[str]:
+        resume = fields.get("resume", False)
+        if not isinstance(resume, bool):
+            raise Refusal(400, "resume must be true or false")
+        if resume:
+            return ["--resume"]
+        arguments = []
+        profile = fields.get("profile")
+        if profile is not None:
+            if not isinstance(profile, str) or profile not in self.profiles():
+                raise Refusal(400, f"there is no such profile; choose one of {', '.join(self.profiles())}")
+            arguments += ["--profile", profile]
+        mode = fields.get("mode", "full")
+        if mode not in MODES:
+            raise Refusal(400, f"there is no such mode; choose one of {', '.join(MODES)}")
+        return arguments if mode == "full" else [*arguments, f"--{mode}"]
+
+    def _record(self, action: str, fields: dict[str, Any], answer: dict[str, Any]) -> None:
+        line = {"at": utc_now(), "by": "page", "action": action, "request": fields, "answer": answer}
+        append_jsonl(self._project.logs / "dashboard_changes.jsonl", line)
+
+
+def read_fields(body: bytes) -> dict[str, Any]:
+    """Read the JSON object of a change; raises Refusal (400)."""
+    try:
+        value = json.loads(body.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise Refusal(400, f"the body is not valid JSON ({type(error).__name__})") from error
+    if not isinstance(value, dict):
+        raise Refusal(400, "the body must be a JSON object")
+    return value
+
+
+def request_id_of(fields: dict[str, Any]) -> str:
+    """Return the id that makes a repeated change harmless; raises Refusal (400)."""
+    value = fields.get("request_id")
+    if not isinstance(value, str) or not _REQUEST_ID.fullmatch(value):
+        raise Refusal(400, "request_id is missing: 8 to 64 letters, digits or dashes, new for each change")
+    return value
+
+
+def allow(fields: dict[str, Any], known: set[str]) -> None:
+    """Refuse a field that this change does not know."""
+    for name in fields:
+        if name not in known:
+            raise Refusal(400, f"unknown field {name[:40]!r}; known are {', '.join(sorted(known))}")

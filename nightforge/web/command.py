@@ -1,0 +1,184 @@
+"""What `serve_dashboard.py` does: serve in the foreground, in the background, stop, status."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import threading
+from collections.abc import Sequence
+from typing import TextIO
+
+from nightforge.core.atomic import write_json
+from nightforge.core.clock import utc_now
+from nightforge.core.errors import ExitCode, InputError, NightforgeError, from_os_error
+from nightforge.core.paths import Project
+from nightforge.core.processes import identity_of, ignore_hangup, on_stop_signals
+from nightforge.web import control
+from nightforge.web.guards import LOOPBACK_HOSTS
+from nightforge.web.server import DashboardServer, open_servers
+
+BUSY_CODES = {13, 48, 98, 10013, 10048}  # EACCES and EADDRINUSE on Linux, macOS, Windows
+
+
+def main(doc: str, argv: Sequence[str] | None = None) -> int:
+    """Carry out the command line; returns the exit code."""
+    arguments = _parser(doc).parse_args(argv)
+    project = Project.find()
+    try:
+        check_host(arguments.host, arguments.port)
+        port = arguments.port or configured_port(project)
+        if arguments.stop:
+            say(control.stop_server(project, port))
+            return ExitCode.DONE
+        if arguments.status:
+            return _status(project, port)
+        if arguments.background:
+            return _background(project, arguments.host, port, explicit=arguments.port is not None)
+        return _foreground(project, arguments.host, port, explicit=arguments.port is not None)
+    except NightforgeError as error:
+        say(str(error), sys.stderr)
+        return error.exit_code
+    except OSError as error:
+        cause = from_os_error(error)
+        say(str(cause), sys.stderr)
+        return cause.exit_code
+
+
+def _parser(doc: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "--background", action="store_true", help="serve detached from this terminal, then return"
+    )
+    what.add_argument("--stop", action="store_true", help="end this project's server")
+    what.add_argument(
+        "--status", action="store_true", help="say whether this project's server runs, and where"
+    )
+    parser.add_argument(
+        "--port", type=_port, help="port to listen on (default: dashboard.port of the configuration)"
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="loopback address to listen on (default: 127.0.0.1)"
+    )
+    return parser
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 < number < 65536:
+        raise argparse.ArgumentTypeError("a port is a number from 1 to 65535")
+    return number
+
+
+def check_host(host: str, port: int | None) -> None:
+    """Refuse an address that other computers can reach; remote use goes through SSH."""
+    if host in LOOPBACK_HOSTS:
+        return
+    number = port or control.DEFAULT_PORT
+    raise InputError(
+        f"--host {host} would show this dashboard to other computers, and it has no log-in; it listens "
+        f"on this computer only. To watch from elsewhere, forward the port on that computer",
+        next_command=f"ssh -L {number}:127.0.0.1:{number} USER@THIS-COMPUTER",
+    )
+
+
+def configured_port(project: Project) -> int:
+    """Return dashboard.port of the configuration; without a configuration file the default."""
+    if not project.config_file.exists():
+        return control.DEFAULT_PORT
+    from nightforge.config.load import load_config
+
+    return int(load_config(project).dashboard.port)
+
+
+def _status(project: Project, port: int) -> int:
+    info = control.server_status(project, port)
+    if info is None:
+        say("no dashboard server of this project is running\n  next: python serve_dashboard.py --background")
+        return ExitCode.FAILED
+    say(f"the dashboard server runs (pid {info.pid})\n  {info.url}")
+    return ExitCode.DONE
+
+
+def _background(project: Project, host: str, port: int, explicit: bool) -> int:
+    if explicit:
+        _refuse_stranger(project, port)
+    info = control.ensure_server(project, host, port)
+    verb = "started" if info.started else "already running"
+    say(
+        f"the dashboard server is {verb} (pid {info.pid})\n  {info.url}\n"
+        "  stop it: python serve_dashboard.py --stop"
+    )
+    return ExitCode.DONE
+
+
+def _foreground(project: Project, host: str, port: int, explicit: bool) -> int:
+    running = control.server_status(project, port)
+    if running is not None:
+        say(f"this project's dashboard server runs already (pid {running.pid})\n  {running.url}")
+        return ExitCode.DONE
+    ports = [port] if explicit else list(range(port, min(port + control.PORTS_TRIED, 65536)))
+    for candidate in ports:
+        try:
+            servers = open_servers(project, host, candidate)
+        except OSError as error:
+            if error.errno not in BUSY_CODES:
+                raise
+            continue
+        return _serve(project, servers)
+    _refuse_stranger(project, port)
+    raise busy(port)
+
+
+def _refuse_stranger(project: Project, port: int) -> None:
+    if control.server_status(project, port) is None and control.ask_identity(port) is not None:
+        raise busy(port)
+
+
+def busy(port: int) -> InputError:
+    """Name a busy port, who has it, and the next command."""
+    return InputError(
+        f"port {port} is in use by {control.port_holder(port)}",
+        next_command=f"python serve_dashboard.py --port {port + 1}",
+    )
+
+
+def _serve(project: Project, servers: list[DashboardServer]) -> int:
+    """Serve until Ctrl-C or SIGTERM; the record is there exactly as long."""
+    ignore_hangup()
+    asked = threading.Event()
+    restore = on_stop_signals(asked.set)
+    port = servers[0].server_port
+    identity = identity_of(os.getpid())
+    record = {
+        "pid": os.getpid(),
+        "port": port,
+        "host": servers[0].server_name,
+        "url": control.live_url(port),
+        "identity": identity.to_dict() if identity is not None else None,
+        "started_at": utc_now(),
+    }
+    for server in servers:
+        threading.Thread(target=server.serve_forever, name="serve", daemon=True).start()
+    write_json(project.server_pid, record)
+    say(f"Nightforge dashboard: {control.live_url(port)}   (Ctrl-C ends it)")
+    try:
+        while not asked.wait(1.0):  # a timeout keeps Ctrl-C working on Windows
+            pass
+    finally:
+        restore()
+        for server in servers:
+            server.shutdown()
+            server.server_close()
+        if (control.read_record(project) or {}).get("pid") == record["pid"]:
+            project.server_pid.unlink(missing_ok=True)
+    say("Nightforge dashboard ended.")
+    return ExitCode.DONE
+
+
+def say(text: str, stream: TextIO | None = None) -> None:
+    """Print a line at once, so that a log file shows it too."""
+    target = stream or sys.stdout
+    target.write(text + "\n")
+    target.flush()

@@ -1,0 +1,301 @@
+"""Writes tests/web/states/*.json: one live state of every kind the pages must show. Run by hand after a schema change.
+
+The times are those of an invented evening; tests move them to now with `tests.web.states_at.moved`.
+"""
+
+import json
+import math
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+FOLDER = Path(__file__).parent / "states"
+START = datetime(2026, 11, 21, 17, 15, 0, tzinfo=UTC)
+RUN_ID = "20261121-171500-3f2a"
+TITLES = ["Data", "Pre-flight", "Model", "Training", "Post-training", "Exam", "Evaluation", "Lessons", "Report"]
+
+TRAIN = "data/blueprint/train.jsonl"
+VAL = "data/blueprint/val.jsonl"
+ADAPTER = "models/blueprint-lora-v4/"
+# key, title, phase, script, reads, writes, seconds
+STAGES = [
+    ("03", "Generate synthetic data", 1, "03_generate_synthetic_data", [], ["data/blueprint/synthetic.jsonl"], 7),
+    ("13", "Lessons to training rows", 1, "13_lesson_to_training", ["lessons/", "results/next_lessons.json"],
+     ["data/blueprint/lessons.jsonl"], 1),
+    ("20", "Merge, de-duplicate, split", 1, "20_deduplicate_dataset",
+     ["data/blueprint/synthetic.jsonl", "data/blueprint/lessons.jsonl"], [TRAIN, VAL, "data/blueprint/dataset.json"], 4),
+    ("06", "Validate the training set", 2, "06_validate_dsl", [TRAIN, VAL], [], 3),
+    ("08", "System prompt", 2, "08_generate_system_prompt", [], ["data/blueprint/system_prompt.txt"], 1),
+    ("00", "Base model", 3, "00_build_tiny_base", [], ["models/tiny-base/"], 9),
+    ("16-pre", "Backup before training", 4, "16_backup", [TRAIN, "models/"], ["backups/"], 2),
+    ("04", "Train LoRA adapter", 4, "04_train_blueprint_lora", [TRAIN, VAL, "data/blueprint/system_prompt.txt",
+     "models/tiny-base/"], [ADAPTER], 110),
+    ("16-post", "Backup the new adapter", 5, "16_backup", [ADAPTER], ["backups/"], 2),
+    ("12", "Exam", 6, "12_run_exam", [ADAPTER, "lessons/"], ["results/exams/v4/"], 48),
+    ("09", "Evaluation", 7, "09_evaluate_model", [ADAPTER], ["results/evaluations/v4.json"], 12),
+    ("19", "Health and mastery", 8, "19_training_health_monitor",
+     ["results/exams/v4/", "results/evaluations/v4.json"], ["results/health/v4.json", "results/mastery.json"], 2),
+    ("13-next", "Plan next lessons", 8, "13_lesson_to_training", ["results/mastery.json"],
+     ["results/next_lessons.json"], 1),
+    ("14", "Report and hub data", 9, "14_update_dashboard", ["results/exams/v4/", "results/health/v4.json",
+     "results/mastery.json"], ["results/dashboard.json", f"logs/runs/{RUN_ID}/report.md"], 1),
+]
+MESSAGES = {
+    "03": "3,000 rows, 2,941 structures", "13": "120 rows from 6 lessons", "20": "2,611 train, 212 val; no exam answer leaked",
+    "06": "2,823 programs valid", "08": "compact prompt, 412 tokens", "00": "3.3 M parameters, from the cache",
+    "16-pre": "14 files, 21 MB, verified", "04": "held-out loss 0.391", "16-post": "9 files, 4 MB, verified",
+    "12": "180 answers, 97 % valid", "09": "31 of 36 passed", "19": "no critical alert", "13-next": "3 lessons for 5 weak nodes",
+    "14": "report written",
+}
+
+
+def at(seconds):
+    moment = START + timedelta(seconds=seconds)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def loss(step, start, floor, pace, wobble):
+    return round(floor + (start - floor) * math.exp(-step / pace) + wobble * math.sin(step * 1.7) * math.exp(-step / 300), 4)
+
+
+def curve(steps):
+    return {
+        "train": [[s, loss(s, 2.9, 0.34, 38, 0.05)] for s in range(5, steps + 1, 5)],
+        "eval": [[s, loss(s, 2.8, 0.38, 42, 0.0)] for s in range(25, steps + 1, 25)],
+        "lr": [[s, round(1e-3 * min(1, s / 20) * (1 - s / 240), 7)] for s in range(5, steps + 1, 5)],
+        "previous": {"version": 3, "train": [[s, loss(s, 3.1, 0.43, 50, 0.03)] for s in range(5, 206, 5)]},
+    }
+
+
+def stage_row(spec, status, start, end, attempt=1):
+    key, title, phase, script, reads, writes, _ = spec
+    ended = status in ("succeeded", "failed", "skipped", "stopped")
+    return {
+        "id": key, "title": title, "phase": phase, "status": status, "attempt": attempt if status != "pending" else 0,
+        "max_attempts": 3, "started_at": at(start) if status != "pending" else None,
+        "ended_at": at(end) if ended else None, "progress": None, "metrics": {},
+        "eta_s": [int(spec[6] * 0.9), int(spec[6] * 1.4) + 1] if status == "pending" else None,
+        "message": MESSAGES[key] if status == "succeeded" else "", "step": None, "log": f"{key}.log",
+        "script": f"scripts/{script}.py", "reads": reads, "writes": writes,
+    }
+
+
+def node(status, message, moment):
+    return {"status": status, "message": message, "updated_at": moment}
+
+
+def nodes_of(stages):
+    words = {"pending": "idle", "running": "running", "retrying": "running", "succeeded": "done", "skipped": "done",
+             "failed": "fail", "stopped": "idle"}
+    nodes = {}
+    for phase in range(1, 10):
+        mine = [words[s["status"]] for s in stages if s["phase"] == phase]
+        status = ("fail" if "fail" in mine else "running" if "running" in mine else
+                  "done" if set(mine) == {"done"} else "running" if "done" in mine else "idle")
+        nodes[f"phase-{phase}"] = node(status, "", at(0))
+    for s in stages:
+        nodes[f"stage-{s['id']}"] = node(words[s["status"]], s["message"], s["started_at"] or at(0))
+    return nodes
+
+
+def state(status, current=None, into=0, **extra):
+    """One run: stages before `current` succeeded, it itself `into` seconds old, the rest pending."""
+    clock, stages, position = 2.0, [], None
+    for number, spec in enumerate(STAGES):
+        if position is None and spec[0] == current:
+            position = number
+            stages.append(stage_row(spec, "running", clock, clock + into))
+            clock += into
+        elif position is None:
+            stages.append(stage_row(spec, "succeeded", clock, clock + spec[6]))
+            clock += spec[6] + 0.4
+        else:
+            stages.append(stage_row(spec, "pending", 0, 0))
+    value = {
+        "schema_version": 1, "run_id": RUN_ID, "pipeline": "blueprint", "profile": "tiny", "mode": "full",
+        "command": "launch_pipeline.py --profile tiny", "status": status, "pid": 4711, "started_at": at(0),
+        "updated_at": at(clock), "ended_at": None, "phases": [{"id": n + 1, "title": t} for n, t in enumerate(TITLES)],
+        "stages": stages, "current": None, "curve": {"train": [], "eval": [], "lr": [], "previous": None}, "eta": None,
+        "heartbeat": {"at": at(clock), "stage_at": at(clock - 1)},
+        "hardware": {"cpu_percent": 187.0, "memory_used_mb": 5321, "memory_total_mb": 24064, "disk_free_mb": 48213,
+                     "gpus": []},
+        "nodes": {}, "errors": [], "retry": None, "alerts": [], "answers": [], "stop": None, "result": None,
+        "resumable": False,
+    }
+    if current:
+        value["current"] = {"stage": current, "since": at(clock - into), "last_progress_at": at(clock - 2)}
+    value.update(extra)
+    value["nodes"] = nodes_of(stages)
+    return value
+
+
+def stage_of(value, key):
+    return next(s for s in value["stages"] if s["id"] == key)
+
+
+def training(step=142, **extra):
+    value = state("running", "04", 68, **extra)
+    row = stage_of(value, "04")
+    row["progress"] = {"done": step, "total": 230, "unit": "steps"}
+    row["metrics"] = {"loss": 0.4123, "learning_rate": 0.00041, "tokens_per_s": 4380, "grad_norm": 0.84}
+    row["step"] = {"id": "4.3", "title": "training loop"}
+    row["eta_s"] = [40, 58]
+    value["curve"] = curve(step)
+    value["eta"] = {"remaining_s": [104, 152], "done_at": [at(205), at(253)]}
+    value["alerts"] = [alert("16-pre", "warning", "Mirror folder is not mounted",
+                             "backup.mirror is /mnt/nas/nightforge; the backup is kept here only", None)]
+    return value
+
+
+def alert(stage, level, title, detail, command):
+    return {"at": at(30), "stage": stage, "level": level, "title": title, "detail": detail, "next_command": command}
+
+
+def error(stage, attempt, kind, message, command):
+    return {"at": at(95), "stage": stage, "attempt": attempt, "kind": kind, "message": message, "next_command": command}
+
+
+PROMPTS = [
+    ("When the player overlaps the trigger, open the door with a timeline.", True, 0.93, []),
+    ("Every second, regain 5 health while it is under 100.", True, 0.71, ["Clamp"]),
+    ("On begin play, spawn three lanterns along the path.", True, 0.58, ["ForLoop", "MakeTransform"]),
+    ("If the key item is held, unlock the gate, else show a hint.", True, 1.0, []),
+    ("Cast the overlapping actor to BP_Guard and alert it.", False, 0.0, ["CastToBP_Guard", "CallFunction"]),
+    ("Toggle the flashlight when F is pressed.", True, 1.0, []),
+    ("Play a sound and shake the camera when damage is taken.", True, 0.84, []),
+    ("Move the platform between two points forever.", True, 0.66, ["Lerp"]),
+]
+PROGRAM = (
+    'BLUEPRINT BP_Lantern : Actor\nGRAPH EventGraph\nNODE n1: Event_BeginPlay\nNODE n2: Branch\n'
+    'NODE n3: PrintString [InString="lantern lit"]\nEXEC n1.Then -> n2.Execute\nEXEC n2.True -> n3.Execute\n'
+)
+
+
+def answers():
+    return [
+        {"prompt_id": f"exam_01_{21 - n:02d}", "lesson_id": "exam_01", "instruction": text, "valid": valid, "score": score,
+         "missing": missing, "program": PROGRAM if valid else PROGRAM + "EXEC n9.Then -> "}
+        for n, (text, valid, score, missing) in enumerate(PROMPTS)
+    ]
+
+
+def exam():
+    value = state("running", "12", 22)
+    row = stage_of(value, "12")
+    row["progress"] = {"done": 84, "total": 180, "unit": "prompts"}
+    row["metrics"] = {"valid": 0.96, "score": 0.742, "tokens_per_s": 1910}
+    row["step"] = {"id": "6.2", "title": "exam_01"}
+    row["eta_s"] = [22, 31]
+    value["curve"] = curve(230)
+    value["answers"] = answers()
+    value["eta"] = {"remaining_s": [38, 55], "done_at": [at(205), at(222)]}
+    return value
+
+
+def retrying():
+    value = training(96)
+    row = stage_of(value, "04")
+    row.update(status="retrying", attempt=1, message="out of memory at step 96")
+    value["status"] = "retrying"
+    value["retry"] = {"stage": "04", "attempt": 2, "max_attempts": 3, "next_at": at(125)}
+    value["errors"] = [error("04", 1, "oom", "The process was ended by the system, most likely because memory ran out "
+                             "(it had 5.1 of 24 GB). It will be started again from step 80 with half the batch.",
+                             "python launch_pipeline.py --set training.batch_size=4")]
+    value["updated_at"] = at(97)
+    value["nodes"] = nodes_of(value["stages"])
+    return value
+
+
+def failed():
+    value = state("failed", "20", 3)
+    row = stage_of(value, "20")
+    row.update(status="failed", attempt=1, ended_at=at(14), message="3 exam answers are in the training set")
+    value["current"] = None
+    value["ended_at"] = at(14)
+    value["errors"] = [error("20", 1, "gate", "3 exam answers are in the training set under other names "
+                             "(exam_01_04, exam_01_17, exam_02_09). Remove those rows or the prompts.",
+                             "python scripts/20_deduplicate_dataset.py --show-leaks")]
+    value["result"] = {"version": None, "report": None, "exit_code": 1}
+    value["resumable"] = True
+    value["nodes"] = nodes_of(value["stages"])
+    return value
+
+
+def stopping():
+    value = training(150)
+    value["status"] = "stopping"
+    value["stop"] = {"requested_at": at(97), "by": "page", "answered_at": None}
+    return value
+
+
+def stopped():
+    value = training(152)
+    row = stage_of(value, "04")
+    row.update(status="stopped", ended_at=at(102), eta_s=None, message="checkpoint at step 152 saved")
+    value.update(status="stopped", current=None, eta=None, ended_at=at(103), updated_at=at(103), resumable=True)
+    value["stop"] = {"requested_at": at(97), "by": "terminal", "answered_at": at(102)}
+    value["result"] = {"version": None, "report": None, "exit_code": 4}
+    value["nodes"] = nodes_of(value["stages"])
+    return value
+
+
+def finished():
+    value = state("succeeded")
+    value["curve"] = curve(230)
+    value["ended_at"] = value["updated_at"]
+    value["answers"] = answers()
+    value["alerts"] = [alert("19", "info", "Held-out loss still falling", "0.402 → 0.391 over the last quarter", None)]
+    value["result"] = {"version": "v4", "report": f"logs/runs/{RUN_ID}/report.md", "exit_code": 0}
+    return value
+
+
+def gpu():
+    value = training(118)
+    value["profile"] = "70b"
+    value["hardware"].update(cpu_percent=64.0, memory_used_mb=91023, memory_total_mb=131072, gpus=[
+        {"index": 0, "name": "NVIDIA H200", "bus_id": "0000:1B:00.0", "memory_used_mb": 96512, "memory_total_mb": 143771,
+         "utilization_percent": 97, "power_w": 611, "temperature_c": 68}])
+    return value
+
+
+def hostile():
+    """Script text in every text the page shows."""
+    attack = "<img src=x onerror=window.hacked=1><script>window.hacked=1</script>"
+    value = retrying()
+    for row in value["stages"]:
+        row.update(title=row["id"] + attack, message=attack, reads=[attack], writes=[attack], script=attack)
+        row["metrics"] = {attack: attack, "loss": 0.4}
+        row["step"] = {"id": attack, "title": attack}
+    for phase in value["phases"]:
+        phase["title"] = attack
+    value.update(profile=attack, mode=attack, command=attack, pipeline=attack)
+    value["errors"] = [error("04", 1, attack, attack, attack)]
+    value["alerts"] = [alert("04", "critical", attack, attack, attack)]
+    value["answers"] = [dict(row, instruction=attack, program=attack, missing=[attack]) for row in answers()]
+    value["hardware"]["gpus"] = [{"index": 0, "name": attack, "bus_id": attack, "memory_used_mb": 1, "memory_total_mb": 2}]
+    value["stop"] = {"requested_at": at(90), "by": attack, "answered_at": None}
+    return value
+
+
+def starting():
+    value = state("starting", "03", 0)
+    stage_of(value, "03").update(status="pending", started_at=None)
+    value.update(current=None, hardware=None, heartbeat={"at": at(1), "stage_at": None}, updated_at=at(1))
+    return value
+
+
+def main():
+    states = {
+        "starting": starting(), "running_training": training(), "running_exam": exam(), "running_gpu": gpu(),
+        "retrying": retrying(), "failed": failed(), "stopping": stopping(), "stopped": stopped(),
+        "finished": finished(), "stale": training(120), "outdated": {**training(), "schema_version": 2},
+        "sparse": {"schema_version": 1, "status": "running", "run_id": RUN_ID, "stages": [{"id": "04"}, None, 7],
+                   "updated_at": at(20), "curve": None, "errors": [None], "hardware": None},
+        "hostile": hostile(),
+    }
+    FOLDER.mkdir(exist_ok=True)
+    for name, value in states.items():
+        (FOLDER / f"{name}.json").write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
