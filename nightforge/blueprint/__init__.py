@@ -1,1 +1,1 @@
-"""Blueprint track: a small language for Unreal Engine graphs, and what trains and grades a model that writes it."""
+"""Blueprint track: a small language for Unreal Engine graphs; training and grading models that write it."""

@@ -1,8 +1,9 @@
 """The node catalog: the one source of names, pins, types and engine targets, read from catalog.json.
 
-Pin notation in the file: `Name: Type`, with ` !` where the input must be wired or set, ` @event` where a text names an
-event, `#` for a number and `*` for any text in the name (`Then_#`, `Case_*`). `T` is a wildcard: all `T` pins of one
-node carry the same type. Evidence `seen` means found in real editor exports, `public` known from the public API only.
+Pin notation in the file: `Name: Type`, with ` !` where the input must be wired or set, ` @event` where a text
+names an event, `#` for a number and `*` for any text in the name (`Then_#`, `Case_*`). `T` is a wildcard: all `T`
+pins of one node carry the same type. Evidence `seen` means found in real editor exports, `public` known from the
+public API only.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -55,7 +56,10 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """A declared property that is no pin; role says what a text names: variable, event, event_definition, action, class."""
+    """A declared property that is no pin.
+
+    Role says what its text names: variable, event, event_definition, action or class.
+    """
 
     name: str
     type: str
@@ -65,7 +69,7 @@ class Property:
 
 @dataclass(frozen=True, slots=True)
 class NodeType:
-    """A node type: kind event, exec, pure or macro; pins in canonical order; its Unreal target and the evidence for it."""
+    """A node type: kind, pins in canonical order, properties, its Unreal target and the evidence for it."""
 
     name: str
     kind: NodeKind
@@ -92,11 +96,11 @@ class NodeType:
         return next((entry for entry in self.properties if entry.name == name), None)
 
     def property_names(self) -> tuple[str, ...]:
-        """Return every name that may stand in brackets, in canonical order: properties first, then data inputs."""
+        """Return the names that may stand in brackets, in canonical order: properties, then data inputs."""
         return tuple(p.name for p in self.properties) + tuple(p.name for p in self.inputs if not p.is_exec)
 
     def role(self, name: str) -> str:
-        """Return what a value in brackets names: literal, variable, event, event_definition, action or class."""
+        """Return what a value in brackets names; `literal` where it names nothing."""
         found = self.declared(name) or self.input(name)
         return found.role if found else "literal"
 
@@ -113,7 +117,7 @@ class NodeType:
 
 @dataclass(frozen=True, slots=True)
 class Types:
-    """Value types, struct fields, classes with their parents, containers, and the conversions UE makes by itself."""
+    """Value types, struct fields, classes with parents, containers, and the conversions UE makes by itself."""
 
     values: tuple[str, ...]
     structs: dict[str, tuple[str, ...]]
@@ -150,14 +154,14 @@ class Types:
             if wanted is None:
                 return f"{head} is no container; write Array<...>, Set<...> or Map<...,...>"
             if len(arguments) != wanted:
-                return f"{head} needs {wanted} element type{'s' if wanted > 1 else ''}, as in {_example(head)}"
+                return f"{head} needs {wanted} element type(s), as in {_example(head)}"
         for part in arguments or (head,):
             if part not in self.values and not self.is_class(part):
                 return f"unknown type {part!r}{suggestion(part, [*self.values, *self.classes])}"
         return None
 
     def accepts(self, target: str, source: str) -> bool:
-        """Say whether a value of type `source` may go into a pin of type `target`, conversions of UE included."""
+        """Say whether a `source` value may go into a `target` pin, conversions of UE included."""
         if target == source:
             return True
         if self.is_class(source):
@@ -174,7 +178,7 @@ class Catalog:
     types: Types
 
     def lookup(self, name: str) -> NodeType | None:
-        """Return a node type by name or alias, casts to any known class included; None where it is unknown."""
+        """Return a node type by name or alias, casts to any known class included, or None."""
         found = self.nodes.get(self.aliases.get(name, name))
         return found if found is not None else _cast_type(self, name)
 
@@ -259,9 +263,13 @@ def _cast_type(catalog: Catalog, name: str) -> NodeType | None:
         return None
     model = catalog.nodes["CastToCharacter"]
     outputs = (*model.outputs[:2], Pin(f"As{target}", target))
-    summary = f"Treats the object as a {target} if it is one."
-    target_text = f"K2Node_DynamicCast TargetType={target}"
-    return NodeType(name, model.kind, model.category, model.inputs, outputs, (), target_text, model.evidence, summary)
+    return replace(
+        model,
+        name=name,
+        outputs=outputs,
+        ue_target=f"K2Node_DynamicCast TargetType={target}",
+        summary=f"Treats the object as a {target} if it is one.",
+    )
 
 
 def _example(container: str) -> str:

@@ -1,7 +1,7 @@
 """The program model: a Blueprint is variables plus graphs of nodes and typed wires.
 
-Everything is a frozen, hashable value. Constructors refuse what the text form cannot carry (an empty name, an id that
-is no identifier, a number that is not finite), so that `parse(to_text(bp)).blueprint == bp` can be a law.
+Everything is a frozen, hashable value. Constructors refuse what the text form cannot carry (an empty name, an id
+that is no identifier, a number that is not finite), so that `parse(to_text(bp)).blueprint == bp` can be a law.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Literal
 IDENTIFIER = re.compile(r"[^\W\d]\w*")
 TYPE_NAME = re.compile(r"[^\W\d]\w*(?:<[^\W\d]\w*(?:,[^\W\d]\w*)?>)?")
 INT_LIMIT = 2**63
+MAX_DEPTH = 16  # nesting of struct literals; deeper ones are refused rather than risked on the call stack
 
 WireKind = Literal["exec", "data"]
 
@@ -28,6 +29,13 @@ class Struct:
     def __post_init__(self) -> None:
         """Refuse repeated field names and values the text form cannot carry."""
         _check_pairs(self.fields, "struct field")
+        if self.depth > MAX_DEPTH:
+            raise ValueError(f"struct literals nest at most {MAX_DEPTH} deep")
+
+    @property
+    def depth(self) -> int:
+        """Return how deep structs nest here; a struct of plain values has depth 1."""
+        return 1 + max((value.depth for _, value in self.fields if isinstance(value, Struct)), default=0)
 
 
 Value = str | int | float | bool | Struct
@@ -36,7 +44,7 @@ Pairs = tuple[tuple[str, Value], ...]
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A declared variable: `VAR name: type = default`; containers are written `Array<Int>`, `Map<String,Int>`."""
+    """A declared variable: `VAR name: type = default`; containers are `Array<Int>`, `Map<String,Int>`."""
 
     name: str
     type: str

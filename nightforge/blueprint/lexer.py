@@ -24,7 +24,7 @@ _WRITE_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token: kind is ident, number, string, arrow, end or the punctuation mark itself; column counts from 1."""
+    """A token: kind is ident, number, string, arrow, end or the mark itself; column counts from 1."""
 
     kind: str
     text: str
@@ -41,7 +41,7 @@ class LineError(Exception):
 
 
 def tokenize(line: str) -> list[Token]:
-    """Cut a line into tokens, ending with an `end` token; raises LineError at the first impossible character."""
+    """Cut a line into tokens, ending with `end`; raises LineError at the first impossible character."""
     tokens: list[Token] = []
     position = 0
     while position < len(line):
@@ -74,7 +74,7 @@ def quote(text: str) -> str:
 
 
 def unescape(body: str, column: int = 1) -> str:
-    """Resolve the escapes of a quoted string's body; `column` is where the body starts, for error messages."""
+    """Resolve the escapes of a quoted string's body; `column` is where the body starts."""
 
     def replace(match: re.Match[str]) -> str:
         code = match.group(1)
@@ -84,9 +84,8 @@ def unescape(body: str, column: int = 1) -> str:
                 return chr(number)
         elif code in _PLAIN_ESCAPES:
             return _PLAIN_ESCAPES[code]
-        raise LineError(
-            column + match.start(), f"unknown escape {match.group()}", r"one of \n \r \t \" \\ \uXXXX \UXXXXXXXX"
-        )
+        message = f"unknown escape {match.group()}"
+        raise LineError(column + match.start(), message, r"one of \n \r \t \" \\ \uXXXX \UXXXXXXXX")
 
     return _ESCAPE.sub(replace, body)
 
@@ -96,5 +95,7 @@ def _impossible(line: str, position: int) -> LineError:
         return LineError(position + 1, "string is not closed", 'a closing "')
     number = re.match(r"-?\d\S*", line[position:])
     if number is not None:
-        return LineError(position + 1, f"malformed number {number.group()!r}", "a number such as 5, -2 or 0.5")
-    return LineError(position + 1, f"unexpected character {line[position]!r}", "a name, number, string or mark")
+        message = f"malformed number {number.group()!r}"
+        return LineError(position + 1, message, "a number such as 5, -2 or 0.5")
+    message = f"unexpected character {line[position]!r}"
+    return LineError(position + 1, message, "a name, number, string or mark")

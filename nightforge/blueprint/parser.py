@@ -1,6 +1,7 @@
-"""Reads the language: line based, anchored, strict. Reports every error with line, column and what was expected.
+"""Reads the language: line based, anchored, strict; reports every error with line, column and what was expected.
 
-docs/language.md holds the grammar. Aliases of node types, pins and properties are accepted and respelt the one way.
+docs/language.md holds the grammar. Aliases of node types, pins and properties are accepted and respelt the one
+way.
 """
 
 from __future__ import annotations
@@ -10,7 +11,18 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from nightforge.blueprint.catalog import Catalog, NodeType, load_catalog, suggestion
-from nightforge.blueprint.graph import INT_LIMIT, Blueprint, Graph, Node, Struct, Value, Variable, Wire, WireKind
+from nightforge.blueprint.graph import (
+    INT_LIMIT,
+    MAX_DEPTH,
+    Blueprint,
+    Graph,
+    Node,
+    Struct,
+    Value,
+    Variable,
+    Wire,
+    WireKind,
+)
 from nightforge.blueprint.lexer import LineError, Token, tokenize
 
 KEYWORDS = ("BLUEPRINT", "PARENT", "CATEGORY", "VAR", "GRAPH", "NODE", "EXEC", "DATA")
@@ -35,7 +47,7 @@ class Diagnostic:
 
 @dataclass(frozen=True, slots=True)
 class SourceMap:
-    """Line numbers of the parts of a program: variables, graph headers, and nodes and wires of each graph, by index."""
+    """Line numbers, by index, of the variables and graph headers, and of the nodes and wires of each graph."""
 
     variables: tuple[int, ...] = ()
     graphs: tuple[int, ...] = ()
@@ -57,7 +69,8 @@ class ParseResult:
 def parse(text: str) -> ParseResult:
     """Read a program text; never raises on bad text, every syntax error becomes a diagnostic."""
     reader = _Reader()
-    for number, line in enumerate(text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1):
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    for number, line in enumerate(text.split("\n"), 1):
         reader.read(number, line)
     reader.finish()
     diagnostics = tuple(sorted(reader.diagnostics, key=lambda d: (d.line, d.column)))
@@ -154,7 +167,8 @@ class _Reader:
                 message = f"{keyword}: line is missing; the header is required"
                 self.diagnostics.append(Diagnostic(1, 1, message, f"{keyword}: <name>"))
         if not self.sections and not self.orphan:
-            self.diagnostics.append(Diagnostic(line, 1, "no graph; at least one is required", "GRAPH: EventGraph"))
+            message = "no graph; at least one is required"
+            self.diagnostics.append(Diagnostic(line, 1, message, "GRAPH: EventGraph"))
 
     def blueprint(self) -> Blueprint | None:
         if not self.sections:
@@ -330,15 +344,17 @@ class _Line:
         self.expect(">", "'>'")
         return f"{head}<{','.join(parts)}>"
 
-    def value(self) -> Value:
+    def value(self, depth: int = 1) -> Value:
         token = self.peek()
         if token.kind == "(":
-            return self.struct()
+            if depth > MAX_DEPTH:
+                raise LineError(token.column, "struct literals nest too deep", f"at most {MAX_DEPTH} levels")
+            return self.struct(depth)
         if token.kind not in _VALUES:
             raise _unexpected(token, "a value: text in quotes, a number, true, false or (Field=value,...)")
         return _VALUES[token.kind](self.next())
 
-    def struct(self) -> Struct:
+    def struct(self, depth: int) -> Struct:
         opening = self.next()
         fields: dict[str, Value] = {}
         while not self.at(")"):
@@ -348,7 +364,7 @@ class _Line:
             self.expect("=", f"'=' and a value for {name}")
             if name in fields:
                 raise LineError(token.column, f"field {name!r} is given twice", "each field once")
-            fields[name] = self.value()
+            fields[name] = self.value(depth + 1)
             self.not_end(opening, "','")
             if not self.at(")"):
                 self.expect(",", "',' or ')'")
@@ -375,7 +391,11 @@ def _word(token: Token) -> Value:
     return lowered == "true" if lowered in ("true", "false") else token.text
 
 
-_VALUES: dict[str, Callable[[Token], Value]] = {"number": _number, "ident": _word, "string": lambda token: token.text}
+_VALUES: dict[str, Callable[[Token], Value]] = {
+    "number": _number,
+    "ident": _word,
+    "string": lambda token: token.text,
+}
 
 
 def _refuse_literal(line: _Line) -> None:

@@ -1,4 +1,4 @@
-"""Writes the one spelling of a program: a line per thing, strings quoted, floats shortest with a decimal point."""
+"""Writes the one spelling of a program: a line per thing, strings quoted, floats with a decimal point."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nightforge.blueprint.lexer import quote
 
 
 def to_text(bp: Blueprint) -> str:
-    """Write a program as text, one statement a line, ending with a newline; reading it back gives an equal program."""
+    """Write a program as text, one statement a line; reading it back gives an equal program."""
     return "\n".join(_lines(bp)) + "\n"
 
 
