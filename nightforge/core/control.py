@@ -15,20 +15,25 @@ from nightforge.core.paths import Project
 
 
 def write_stop_request(
-    project: Project, run_id: str, by: str, request_id: str | None = None
+    project: Project, run_id: str, by: str, request_id: str | None = None, now: bool = False
 ) -> dict[str, Any]:
     """Ask the run to stop at its next safe boundary; asking twice keeps the first request.
 
-    `by` is `terminal`, `page` or `signal`. Returns the request that now stands.
+    `by` is `terminal`, `page` or `signal`. With `now` the running stage is ended within its grace time; a
+    standing request is raised to that. Returns the request that now stands.
     """
     standing = read_stop_request(project)
     if standing is not None and standing.get("run_id") == run_id:
+        if now and not standing.get("now"):
+            standing["now"] = True
+            write_json(project.stop_request, standing)
         return standing
     request = {
         "run_id": run_id,
         "requested_at": utc_now(),
         "by": by,
         "id": request_id or secrets.token_hex(8),
+        "now": now,
     }
     write_json(project.stop_request, request)
     return request

@@ -120,7 +120,13 @@ def _stage_started(state: LiveState, event: Event) -> LiveState:
 def _stage_ended(state: LiveState, event: Event) -> LiveState:
     key, outcome = event["stage"], event["outcome"]
     state = _with_stage(
-        state, key, status=outcome, ended_at=event["time"], message=event.get("message", ""), eta_s=None
+        state,
+        key,
+        status=outcome,
+        ended_at=event["time"],
+        message=event.get("message") or state.stage(key).message,
+        eta_s=None,
+        result=event.get("result", {}),
     )
     state = replace(state, current=None)
     if outcome == "failed" or event.get("note"):
@@ -170,6 +176,16 @@ def _run_ended(state: LiveState, event: Event) -> LiveState:
     )
 
 
+def _run_interrupted(state: LiveState, event: Event) -> LiveState:
+    """The orchestrator was killed or the power went; said by whoever holds the project next."""
+    key = state.current.stage if state.current else ""
+    attempt = state.stage(key).attempt if key else 0
+    words = "the orchestrator ended without a word: killed, power loss or reboot"
+    error = RunError(event["time"], key, attempt, "interrupted", words, event["next_command"])
+    ended = _run_ended(state, {**event, "status": "failed", "exit_code": 1})
+    return replace(ended, errors=(*state.errors, error)[-_ERRORS_KEPT:])
+
+
 def _stage_event(state: LiveState, event: Event) -> LiveState:
     return fold_stage_event(state, event["stage"], event["event"], event["time"])
 
@@ -214,6 +230,7 @@ _HANDLERS: dict[str, Callable[[LiveState, Event], LiveState]] = {
     "retry_scheduled": _retry_scheduled,
     "stop_requested": _stop_requested,
     "run_ended": _run_ended,
+    "run_interrupted": _run_interrupted,
     "stage_event": _stage_event,
     "alert": _alert,
     "estimated": _estimated,
@@ -230,6 +247,7 @@ _TRANSITIONS = frozenset(
         "retry_scheduled",
         "stop_requested",
         "run_ended",
+        "run_interrupted",
     }
 )
 # Observations of the moment: shown, not journaled; the next one replaces them.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from nightforge.core.errors import ExitCode
@@ -97,7 +98,7 @@ def _killed_words(number: int) -> str:
 
 
 def retry_decision(
-    kind: str, verdict: Verdict, tries: int, waits_s: dict[str, tuple[float, ...]] | None = None
+    kind: str, verdict: Verdict, tries: int, waits_s: Mapping[str, tuple[float, ...]] | None = None
 ) -> Retry | Stop:
     """Choose between another attempt and the end of the run.
 
@@ -111,7 +112,9 @@ def retry_decision(
     return Retry(waits[tries - 1]) if tries <= len(waits) else Stop()
 
 
-def max_tries(kind: str, verdict_kind: str = "", waits_s: dict[str, tuple[float, ...]] | None = None) -> int:
+def max_tries(
+    kind: str, verdict_kind: str = "", waits_s: Mapping[str, tuple[float, ...]] | None = None
+) -> int:
     """Return how many attempts a stage of this kind gets in a row."""
     table = WAITS_S if waits_s is None else waits_s
     waits = table.get("temporary", TEMPORARY_WAITS_S) if verdict_kind == "temporary" else table[kind]

@@ -50,6 +50,7 @@ class StageState(Struct, frozen=True):
     eta_s: Range | None = None
     message: str = ""
     step: Step | None = None
+    result: dict[str, Any] = {}  # the plain values of its done record, e.g. {"version": "v3"}
 
 
 class Phase(Struct, frozen=True):

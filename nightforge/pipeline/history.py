@@ -1,0 +1,63 @@
+"""logs/step_timing_history.json: how long each stage took the last ten times, per profile."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from nightforge.core.atomic import read_json, write_json
+from nightforge.core.errors import InputError
+from nightforge.pipeline.eta import remember
+
+
+class TimingHistory:
+    """Durations of one profile, in seconds per stage key."""
+
+    def __init__(self, path: Path, profile: str) -> None:
+        self._path = path
+        self._profile = profile
+        self._all = _load(path)
+        self.trouble: str | None = None
+
+    def of_stages(self) -> dict[str, list[float]]:
+        """Return stage key -> seconds of its last successes."""
+        return self._all["profiles"].get(self._profile, {})  # type: ignore[no-any-return]
+
+    def remember(self, key: str, seconds: float) -> None:
+        """Add a success and write the file; a full disk costs only the memory of it."""
+        self._all["profiles"][self._profile] = remember(self.of_stages(), key, seconds)
+        try:
+            write_json(self._path, self._all)
+            self.trouble = None
+        except OSError as error:
+            self.trouble = f"{self._path.name} can't be written: {error.strerror or error}"
+
+
+def _load(path: Path) -> dict[str, Any]:
+    empty: dict[str, Any] = {"schema_version": 1, "profiles": {}}
+    if not path.exists():
+        return empty
+    try:
+        value = read_json(path)
+    except InputError:
+        value = None
+    if _is_history(value):
+        return dict(value)
+    os.replace(path, path.with_suffix(".broken.json"))  # unreadable is not empty: kept for a look. # ops A5
+    return empty
+
+
+def _is_history(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("profiles"), dict)
+        and all(
+            isinstance(stages, dict)
+            and all(
+                isinstance(durations, list) and all(isinstance(second, (int, float)) for second in durations)
+                for durations in stages.values()
+            )
+            for stages in value["profiles"].values()
+        )
+    )

@@ -1,0 +1,45 @@
+"""What must be true before a run may start: quick, and each refusal names the thing, the place and the
+cure.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+
+from nightforge.config import Config
+from nightforge.core.errors import InputError, TemporaryError, from_os_error
+from nightforge.core.paths import Project
+from nightforge.pipeline.plan import Plan
+
+_MB = 2**20
+# Free space a run asks for, MB, by where the base model comes from: logs, data, adapters, checkpoints,
+# backups. `hub` adds the model itself unless it is cached; what the weights need is checked by stage 00.
+# Start values.
+_NEEDED_MB = {"tiny": 300, "package": 1_500, "folder": 4_000, "hub": 20_000}
+
+
+def check(project: Project, config: Config, plan: Plan) -> None:
+    """Look at scripts, folders and disk; raises InputError (2) or TemporaryError (75)."""
+    for stage in plan.stages:
+        if not (project.root / stage.script).is_file():
+            raise InputError(
+                f"{stage.script} is missing in {project.root}", next_command=f"git checkout -- {stage.script}"
+            )
+    for folder in (project.logs, project.data, project.models, project.results, project.backups):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            probe = folder / f".writable-{os.getpid()}-{secrets.token_hex(4)}"
+            probe.write_bytes(b"nightforge")
+            probe.unlink()
+        except OSError as error:
+            raise from_os_error(error) from error
+    needed_mb = _NEEDED_MB[config.model.source]
+    free_mb = shutil.disk_usage(project.root).free // _MB
+    if free_mb < needed_mb:
+        raise TemporaryError(
+           
+            f"the disk of
+            {project.root} has {free_mb} MB free, a run of profile {config.profile} needs about " f"{needed_mb} MB", next_command="free some space (see `python scripts/16_backup.py --list`), then start again",
+        )

@@ -1,0 +1,67 @@
+"""The one writer of a run's state: every event is folded, journaled, written and shown here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from nightforge.core.clock import Clock
+from nightforge.pipeline.fold import Event, fold, is_journaled, is_transition
+from nightforge.pipeline.journal import Journal, StateFiles
+from nightforge.pipeline.states import LiveState
+
+HEARTBEAT_S = 2.0
+Observer = Callable[[LiveState, Event], None]
+
+
+class Recorder:
+    """Holds the live state; `record` is the only way to change it."""
+
+    def __init__(
+        self,
+        state: LiveState,
+        journal: Journal,
+        files: StateFiles,
+        clock: Clock,
+        observers: Sequence[Observer] = (),
+    ) -> None:
+        self.state = state
+        self._journal = journal
+        self._files = files
+        self._clock = clock
+        self._observers = tuple(observers)
+        self._beat_at = float("-inf")
+        self._trouble_said = False
+
+    def record(self, event_type: str, /, **fields: Any) -> None:
+        """Let one thing have happened now."""
+        event: Event = {"time": self._clock.now(), "type": event_type, **fields}
+        self.state = fold(self.state, event)
+        if is_journaled(event):
+            self._journal.append(event)
+        if is_transition(event):
+            self._files.write(self.state, at_once=True)
+        for observer in self._observers:
+            observer(self.state, event)
+
+    def tick(self) -> None:
+        """Beat, write what is due, try again what a full disk refused."""
+        if self._clock.monotonic() - self._beat_at >= HEARTBEAT_S:
+            self._beat_at = self._clock.monotonic()
+            self.record("heartbeat")
+            self._files.beat(self.state.updated_at or "")
+            self._journal.flush()
+        self._files.write(self.state)
+        self._tell_trouble()
+
+    def _tell_trouble(self) -> None:
+        """One alert per cause, not one per refused write. # ops Q5"""
+        trouble = self._journal.trouble or self._files.trouble
+        if trouble and not self._trouble_said:
+            self.record(
+                "alert",
+                level="critical",
+                title="The disk refuses writes",
+                detail=f"{trouble}. The run goes on and keeps its records in memory; free some space.",
+            )
+        self._trouble_said = trouble is not None

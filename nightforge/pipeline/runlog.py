@@ -1,0 +1,104 @@
+"""logs/pipeline_live.log: the run in plain lines, for people who prefer `tail -f`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from nightforge.pipeline.fold import Event
+from nightforge.pipeline.states import LiveState
+
+_PROGRESS_S = 5.0
+
+
+class RunLog:
+    """An observer that writes one line per thing worth reading, progress at most every 5 s."""
+
+    def __init__(self, write: Callable[[str], None], monotonic: Callable[[], float]) -> None:
+        self._write = write
+        self._monotonic = monotonic
+        self._progress_at = float("-inf")
+
+    def __call__(self, state: LiveState, event: Event) -> None:
+        text = line_for(state, event)
+        if text is None:
+            return
+        if event["type"] == "stage_event" and event["event"]["type"] == "progress":
+            if self._monotonic() - self._progress_at < _PROGRESS_S:
+                return
+            self._progress_at = self._monotonic()
+        self._write(f"{event['time']}  {text}\n")
+
+
+def line_for(state: LiveState, event: Event) -> str | None:
+    """Return the line for an event, or None if it is not worth one."""
+    maker = _LINES.get(event["type"])
+    return maker(state, event) if maker else None
+
+
+def _stage_started(state: LiveState, event: Event) -> str:
+    stage = state.stage(event["stage"])
+    return f"{stage.id:<8} STARTING  {stage.title} (attempt {stage.attempt} of {stage.max_attempts})"
+
+
+def _stage_ended(state: LiveState, event: Event) -> str:
+    stage = state.stage(event["stage"])
+    words = f"{stage.id:<8} {event['outcome'].upper():<9} {stage.title}"
+    message = event.get("note") or event.get("message")
+    command = event.get("next_command")
+    return words + (f": {message}" if message else "") + (f"; next: {command}" if command else "")
+
+
+def _retry_scheduled(_: LiveState, event: Event) -> str:
+    return
+   
+   
+   
+   
+   
+   
+   
+   
+   
+    f"{event['stage']:<8} RETRY
+    
+    
+    
+     attempt {event['attempt']} of {event['max_attempts']} at {event['next_at']}"
+
+
+def _alert(_: LiveState, event: Event) -> str:
+    return f"{event.get('stage') or 'run':<8} {event['level'].upper():<9} {event['title']}: {event.get('detail', '')}"
+
+
+def _stage_event(state: LiveState, event: Event) -> str | None:
+    inner, key = event["event"], event["stage"]
+    stage = state.stage(key)
+    if inner["type"] == "phase" and stage.step:
+        return f"{stage.step.id:<8} STEP      {stage.step.title}"
+    if inner["type"] == "progress" and stage.progress:
+        return f"{key:<8} PROGRESS  {stage.progress.done}/{stage.progress.total} {stage.progress.unit}"
+    if inner["type"] == "alert":
+        return f"{key:<8} {str(inner.get('level')).upper():<9} {inner.get('title')}: {inner.get('detail') or ''}"
+    return None
+
+
+def _run(words: str) -> Callable[[LiveState, Event], str]:
+    return lambda state, event: f"run      {words.format(state=state, **_only_text(event))}"
+
+
+def _only_text(event: Event) -> dict[str, Any]:
+    return {key: value for key, value in event.items() if isinstance(value, (str, int))}
+
+
+_LINES: dict[str, Callable[[LiveState, Event], str | None]] = {
+    "run_started": _run("STARTED   {run_id}, profile {profile}, mode {mode}, pid {pid}"),
+    "run_resumed": _run("RESUMED   {state.run_id}, pid {pid}"),
+    "run_ended": _run("ENDED     {status}, exit code {exit_code}"),
+    "stop_requested": _run("STOP      requested by {by}"),
+    "stage_started": _stage_started,
+    "stage_ended": _stage_ended,
+    "retry_scheduled": _retry_scheduled,
+    "alert": _alert,
+    "stage_event": _stage_event,
+}

@@ -1,0 +1,302 @@
+"""The loop that carries a plan out: one thread owns all state; what to do is decided in pure functions
+beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from nightforge.config import Config
+from nightforge.core.clock import Clock, format_time, parse_time
+from nightforge.core.errors import ExitCode
+from nightforge.pipeline.attempts import Attempt
+from nightforge.pipeline.eta import estimate
+from nightforge.pipeline.fold import FINISHED
+from nightforge.pipeline.plan import Plan
+from nightforge.pipeline.recorder import Recorder
+from nightforge.pipeline.registry import StageSpec
+from nightforge.pipeline.retry import (
+    RESUME_COMMAND,
+    WAITS_S,
+    Ending,
+    Stop,
+    Verdict,
+    judge,
+    max_tries,
+    retry_decision,
+)
+from nightforge.pipeline.states import LiveState
+from nightforge.pipeline.supervise import Grace, Supervisor, stall_limits
+
+_TICK_S = 0.1
+_ESTIMATE_S = 2.0
+
+
+@dataclass
+class Services:
+    """What the runner touches of the world; tests pass fakes."""
+
+    clock: Clock
+    spawn: Callable[[StageSpec, int], Attempt]
+    stop_request: Callable[[], dict[str, Any] | None]  # {"requested_at", "by", "now"}
+    hardware: Callable[[], dict[str, Any] | None]
+    remember: Callable[[str, float], None]  # stage key, seconds of a success
+    history: Callable[[], Mapping[str, list[float]]]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How patient the runner is."""
+
+    waits_s: Mapping[str, tuple[float, ...]] = field(default_factory=lambda: WAITS_S)
+    grace: Grace = Grace()
+
+
+class Runner:
+    """Carries out one plan, from the state it is given to `run_ended`."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        config: Config,
+        recorder: Recorder,
+        services: Services,
+        policy: Policy | None = None,
+    ) -> None:
+        self._plan = plan
+        self._config = config
+        self._recorder = recorder
+        self._services = services
+        self._policy = policy or Policy()
+        self._estimated_at = float("-inf")
+        self._hardware: dict[str, Any] | None = None
+
+    @property
+    def state(self) -> LiveState:
+        """Return the live state as it is now."""
+        return self._recorder.state
+
+    def run(self) -> int:
+        """Run every stage that is not done yet; returns the exit code of the run."""
+        for spec in self._plan.stages:
+            if self.state.stage(spec.key).status in FINISHED:
+                continue
+            self._tick()
+            if self.state.stop:
+                return self._end("stopped", ExitCode.STOPPED)
+            verdict = self._run_stage(spec)
+            if verdict.outcome == "stopped":
+                return self._end("stopped", ExitCode.STOPPED)
+            if verdict.outcome == "failed":
+                return self._end("failed", _exit_code(verdict))
+        return self._end("succeeded", ExitCode.DONE)
+
+    def _run_stage(self, spec: StageSpec) -> Verdict:
+        """Try a stage until it is done, final or stopped."""
+        before = self.state.stage(spec.key).attempt
+        tries = 0
+        limit = before + max_tries(spec.kind, waits_s=self._policy.waits_s)
+        while True:
+            tries += 1
+            verdict = self._attempt(spec, before + tries, limit)
+            decision = retry_decision(spec.kind, verdict, tries, self._policy.waits_s)
+            if isinstance(decision, Stop):
+                return verdict
+            limit = before + max_tries(spec.kind, verdict.kind, self._policy.waits_s)
+            self._recorder.record(
+                "retry_scheduled",
+                stage=spec.key,
+                attempt=before + tries + 1,
+                max_attempts=limit,
+                next_at=_later(self._services.clock.now(), decision.wait_s),
+            )
+            if not self._wait(decision.wait_s):
+                return Verdict("stopped", "stopped", "stopped while waiting for the next attempt")
+
+    def _wait(self, seconds: float) -> bool:
+        """Wait for a retry; False as soon as a stop is requested. # ops S3"""
+        clock = self._services.clock
+        end = clock.monotonic() + seconds
+        while not self.state.stop and clock.monotonic() < end:
+            clock.sleep(min(_TICK_S, max(0.0, end - clock.monotonic())))
+            self._tick()
+        return self.state.stop is None
+
+    def _attempt(self, spec: StageSpec, number: int, limit: int) -> Verdict:
+        """Run a stage's process once, watch it to its end, and record how it ended."""
+        clock = self._services.clock
+        began = clock.monotonic()
+        self._recorder.record(
+            "stage_started", stage=spec.key, attempt=number, max_attempts=limit, again=number > 1
+        )
+        try:
+            attempt = self._services.spawn(spec, number)
+        except OSError as error:
+            words = f"{spec.script} could not be started: {error.strerror or error}"
+            return self._conclude(spec, number, Verdict("failed", "start", words), {}, "")
+        watch = Supervisor(stall_limits(self._config, spec.kind), self._policy.grace, began)
+        last: dict[str, dict[str, Any]] = {}  # the newest done and error event
+        try:
+            code = self._watch(spec, attempt, watch, last)
+        finally:
+            survivors = attempt.close()
+        self._take(spec, attempt.new_events(), last)
+        if survivors:
+            self._alert(
+                spec, "critical", "Processes could not be ended", f"pids {survivors}; reboot may help"
+            )
+        verdict = judge(
+            Ending(
+                exit_code=code,
+                done="done" in last,
+                error=last.get("error"),
+                stopping=self.state.stop is not None,
+                killed_for=watch.ended_for,
+            )
+        )
+        if verdict.outcome == "succeeded":
+            self._services.remember(spec.key, clock.monotonic() - began)
+        note = str(last.get("error", {}).get("message", "")) if verdict.outcome == "stopped" else ""
+        return self._conclude(spec, number, verdict, last.get("done", {}).get("result", {}), note)
+
+    def _watch(
+        self, spec: StageSpec, attempt: Attempt, watch: Supervisor, last: dict[str, dict[str, Any]]
+    ) -> int:
+        """Follow a running process until it has an exit code."""
+        while True:
+            code = attempt.wait(_TICK_S)
+            self._tick()
+            events = self._take(spec, attempt.new_events(), last)
+            if code is not None:
+                return code
+            stop = self.state.stop
+            action = watch.observe(self._services.clock.monotonic(), events, bool(stop and stop.now))
+            if action == "warn":
+                self._warn_of_silence(spec, watch.silent_s)
+            elif action == "terminate":
+                self._alert(spec, "warning", "Stage asked to end", _REASONS[watch.ended_for or "stop"])
+                attempt.terminate()
+            elif action == "kill":
+                attempt.kill()
+
+    def _take(
+        self, spec: StageSpec, events: list[dict[str, Any]], last: dict[str, dict[str, Any]]
+    ) -> list[dict[str, Any]]:
+        """Record what the stage reported; of several progress events at once only the newest counts."""
+        newest = max((i for i, event in enumerate(events) if event["type"] == "progress"), default=-1)
+        for index, event in enumerate(events):
+            if event["type"] in ("done", "error"):
+                last[event["type"]] = event
+            if event["type"] != "progress" or index == newest:
+                self._recorder.record("stage_event", stage=spec.key, event=event)
+        return events
+
+    def _conclude(
+        self, spec: StageSpec, number: int, verdict: Verdict, result: dict[str, Any], note: str
+    ) -> Verdict:
+        plain = {name: value for name, value in result.items() if isinstance(value, (str, int, float, bool))}
+        self._recorder.record(
+            "stage_ended",
+            stage=spec.key,
+            attempt=number,
+            outcome=verdict.outcome,
+            kind=verdict.kind,
+            message=verdict.message,
+            next_command=verdict.next_command,
+            result=plain,
+            note=note,
+        )
+        return verdict
+
+    def _tick(self) -> None:
+        """What goes on all the time: stop requests, hardware, estimates, heartbeat, files."""
+        self._look_for_stop()
+        sample = self._services.hardware()
+        if sample is not None and sample is not self._hardware:
+            self._hardware = sample
+            self._recorder.record("hardware", sample=sample)
+        now_s = self._services.clock.monotonic()
+        if now_s - self._estimated_at >= _ESTIMATE_S:
+            self._estimated_at = now_s
+            self._estimate()
+        self._recorder.tick()
+
+    def _look_for_stop(self) -> None:
+        request = self._services.stop_request()
+        if request is None:
+            return
+        standing, now = self.state.stop, bool(request.get("now"))
+        if standing is None or (now and not standing.now):
+            self._recorder.record(
+                "stop_requested",
+                requested_at=request.get("requested_at") or self._services.clock.now(),
+                by=str(request.get("by", "terminal")),
+                now=now,
+            )
+
+    def _estimate(self) -> None:
+        found = estimate(self._services.history(), self.state, self._services.clock.now())
+        self._recorder.record(
+            "estimated", stages=found.stages, eta=msgspec.to_builtins(found.eta) if found.eta else None
+        )
+
+    def _warn_of_silence(self, spec: StageSpec, silent_s: float) -> None:
+        limits = stall_limits(self._config, spec.kind)
+        then = (
+            f"it is ended and tried again after {limits.kill_s:.0f} s"
+            if limits.kill_s is not None
+            else "stall_detection.kill is false, so it is left alone"
+        )
+        self._alert(spec, "warning", "No progress", f"{silent_s:.0f} s without progress; {then}")
+
+    def _alert(self, spec: StageSpec, level: str, title: str, detail: str) -> None:
+        self._recorder.record("alert", stage=spec.key, level=level, title=title, detail=detail)
+
+    def _end(self, status: str, code: int) -> int:
+        self._recorder.record(
+            "run_ended",
+            status=status,
+            exit_code=int(code),
+            version=_version(self.state),
+            report=_report(self.state),
+            next_command=None if status == "succeeded" else RESUME_COMMAND,
+        )
+        return int(code)
+
+
+_REASONS = {
+    "stall": "it made no progress within its limit",
+    "stop": "it was told to stop now",
+    "teardown": "it had written its done record and would not exit",
+}
+
+
+def _exit_code(verdict: Verdict) -> ExitCode:
+    if verdict.kind in ("input", "config"):
+        return ExitCode.USAGE
+    return ExitCode.TEMPORARY if verdict.kind == "temporary" else ExitCode.FAILED
+
+
+def _version(state: LiveState) -> str | None:
+    """Return the adapter version the run trained or examined, as `v3`."""
+    results = [stage.result for stage in state.stages if stage.result.get("version") is not None]
+    if not results:
+        return None
+    text = str(results[0]["version"])
+    return f"v{text}" if text.isdigit() else text
+
+
+def _report(state: LiveState) -> str | None:
+    reports = [
+        stage.result["report"] for stage in state.stages if isinstance(stage.result.get("report"), str)
+    ]
+    return reports[-1] if reports else None
+
+
+def _later(now: str, seconds: float) -> str:
+    return format_time(parse_time(now) + timedelta(seconds=seconds))
