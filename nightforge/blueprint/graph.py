@@ -1,7 +1,7 @@
 """The program model: a Blueprint is variables plus graphs of nodes and typed wires.
 
-Everything is a frozen, hashable value. Constructors refuse what the text form cannot carry (an empty name, an id
-that is no identifier, a number that is not finite), so that `parse(to_text(bp)).blueprint == bp` can be a law.
+Everything is a frozen, hashable value. Constructors refuse what the text form cannot carry (an empty name, an
+id that is no identifier, a number that is not finite): `parse(to_text(bp)).blueprint == bp` is a law.
 """
 
 from __future__ import annotations

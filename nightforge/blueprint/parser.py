@@ -1,7 +1,6 @@
-"""Reads the language: line based, anchored, strict; reports every error with line, column and what was expected.
+"""Reads the language: line based, anchored, strict; every error has line, column and what was expected.
 
-docs/language.md holds the grammar. Aliases of node types, pins and properties are accepted and respelt the one
-way.
+docs/language.md holds the grammar. Aliases of node types, pins and properties are accepted and respelt.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ class Diagnostic:
 
 @dataclass(frozen=True, slots=True)
 class SourceMap:
-    """Line numbers, by index, of the variables and graph headers, and of the nodes and wires of each graph."""
+    """Line numbers of the variables and graph headers, and of the nodes and wires of each graph."""
 
     variables: tuple[int, ...] = ()
     graphs: tuple[int, ...] = ()

@@ -1,0 +1,296 @@
+"""One form for equal programs: canonical order and ids, and keys that ignore what does not matter.
+
+Keys are colour refinement hashes (Weisfeiler and Leman 1968; Shervashidze et al. 2011): a node's label takes
+in its neighbours' labels round by round, so ids and order cannot matter and isomorphic programs always get the
+same key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from nightforge.blueprint.catalog import NodeType, load_catalog
+from nightforge.blueprint.graph import Blueprint, Graph, Node, Wire
+from nightforge.blueprint.parser import respell
+from nightforge.blueprint.pin_types import PinTypes, fit_value
+from nightforge.blueprint.printer import value_text
+
+DANGLING = "missing"  # the id that stands for any id without a node
+Edge = tuple[str, int]  # how a neighbour is attached, and its index
+
+
+def canonicalize(bp: Blueprint) -> Blueprint:
+    """Return the canonical form: catalog spelling, n1.. in exec order, sorted wires, variables and graphs.
+
+    A pure node stands right before its first consumer. Isomorphic programs get equal results, except for the
+    rare graphs whose nodes colour refinement cannot tell apart.
+    """
+    bp = normalize(bp)
+    graphs = sorted(bp.graphs, key=lambda graph: (graph.name != "EventGraph", graph.name))
+    ordered = tuple(_order_graph(bp, graph) for graph in graphs)
+    return replace(bp, graphs=ordered, variables=tuple(sorted(bp.variables, key=lambda v: (v.name, v.type))))
+
+
+def normalize(bp: Blueprint) -> Blueprint:
+    """Return the program in catalog spelling: names, property order and literals fitted to their types."""
+    bp = respell(bp)
+    variables = tuple(
+        v if v.default is None else replace(v, default=fit_value(v.type, v.default)) for v in bp.variables
+    )
+    return replace(bp, variables=variables, graphs=tuple(_normalize_graph(bp, graph) for graph in bp.graphs))
+
+
+def structure_key(bp: Blueprint) -> str:
+    """Return a key of the shape alone, 32 hex digits.
+
+    Kept: node types, wires and pins, which properties are set, variable types, and which nodes share a variable
+    or event name. Ignored: ids, order, all names, the parent class and every literal.
+    """
+    return _program_key(normalize(bp), masked=True)
+
+
+def content_key(bp: Blueprint) -> str:
+    """Return a key of the meaning, 32 hex digits; ids, order, type tags and the program's name are ignored."""
+    return _program_key(normalize(bp), masked=False)
+
+
+def _normalize_graph(bp: Blueprint, graph: Graph) -> Graph:
+    pins = PinTypes(bp, graph)
+    return replace(graph, nodes=tuple(_normalize_node(node, pins) for node in graph.nodes))
+
+
+def _normalize_node(node: Node, pins: PinTypes) -> Node:
+    node_type = pins.catalog.lookup(node.type)
+    if node_type is None:
+        return Node(node.id, node.type, tuple(sorted(node.properties, key=lambda item: item[0])))
+    order = node_type.property_names()
+    properties = []
+    for name, value in node.properties:
+        declared, pin = node_type.declared(name), node_type.input(name)
+        type_name = declared.type if declared else pins.of_pin(node.id, pin) if pin else None
+        properties.append((name, fit_value(type_name, value) if type_name else value))
+    properties.sort(key=lambda item: (order.index(item[0]) if item[0] in order else len(order), item[0]))
+    return Node(node.id, node.type, tuple(properties))
+
+
+@dataclass(slots=True)
+class _Indexed:
+    """A graph by node index; -1 stands for an id without a node, a repeated id means its first node."""
+
+    nodes: tuple[Node, ...]
+    types: list[NodeType | None]
+    wires: list[tuple[Wire, int, int]]
+    edges: list[list[Edge]]
+
+    @classmethod
+    def of(cls, graph: Graph) -> _Indexed:
+        catalog = load_catalog()
+        index: dict[str, int] = {}
+        for position, node in enumerate(graph.nodes):
+            index.setdefault(node.id, position)
+        wires = [(wire, index.get(wire.source, -1), index.get(wire.target, -1)) for wire in graph.wires]
+        edges: list[list[Edge]] = [[] for _ in graph.nodes]
+        for wire, source, target in wires:
+            pins = f"{wire.kind}|{wire.source_pin}|{wire.target_pin}"
+            if source >= 0:
+                edges[source].append((f"out|{pins}", target))
+            if target >= 0:
+                edges[target].append((f"in|{pins}", source))
+        return cls(graph.nodes, [catalog.lookup(node.type) for node in graph.nodes], wires, edges)
+
+
+# Keys
+
+
+def _program_key(bp: Blueprint, masked: bool) -> str:
+    labels: list[str] = []
+    edges: list[list[Edge]] = []
+    names: dict[tuple[str, str], int] = {}  # a vertex per shared name, so that sharing is part of the shape
+
+    def named(kind: str, name: str, label: str) -> int:
+        if (kind, name) not in names:
+            names[kind, name] = len(labels)
+            labels.append(label)
+            edges.append([])
+        return names[kind, name]
+
+    for variable in bp.variables:
+        default = "" if variable.default is None else value_text(variable.default)
+        label = f"variable|{variable.type}" + ("" if masked else f"|{variable.name}|{default}")
+        named("variable", variable.name, label)
+    for graph in bp.graphs:
+        offset = len(labels)
+        indexed = _Indexed.of(graph)
+        for node in graph.nodes:
+            shown = [(n, value_text(v) if not masked else "") for n, v in node.properties]
+            labels.append(f"node|{node.type}|{shown}" + ("" if masked else f"|{graph.name}"))
+        edges.extend(
+            [(how, other + offset if other >= 0 else -1) for how, other in row] for row in indexed.edges
+        )
+        for position, node in enumerate(graph.nodes if masked else ()):
+            for name, value in node.properties:
+                shared = _shared_kind(indexed.types[position], name)
+                if shared and isinstance(value, str):
+                    vertex = named(shared, value, f"{shared}|undeclared")
+                    edges[offset + position].append((f"names|{name}", vertex))
+                    edges[vertex].append((f"named by|{name}", offset + position))
+        if not graph.nodes:
+            labels.append("empty graph")
+            edges.append([])
+    head = "" if masked else f"{bp.parent}|{bp.category}|{sorted(graph.name for graph in bp.graphs)}"
+    return _digest([head, *sorted(_refine(labels, edges))], size=16)
+
+
+def _shared_kind(node_type: NodeType | None, name: str) -> str:
+    role = node_type.role(name) if node_type else "literal"
+    return {"variable": "variable", "event": "event", "event_definition": "event"}.get(role, "")
+
+
+def _refine(labels: list[str], edges: list[list[Edge]]) -> list[str]:
+    """Mix neighbour labels into each label until no further classes appear; returns hex digests."""
+    current = [_digest([label]) for label in labels]
+    classes = len(set(current))
+    for _ in labels:
+        current = [
+            _digest([own, *sorted(how + "|" + (current[other] if other >= 0 else "-") for how, other in row)])
+            for own, row in zip(current, edges, strict=True)
+        ]
+        count = len(set(current))
+        if count == classes:
+            break
+        classes = count
+    return current
+
+
+def _digest(parts: Iterable[str], size: int = 8) -> str:
+    return hashlib.blake2b("\n".join(parts).encode("utf-8", "surrogatepass"), digest_size=size).hexdigest()
+
+
+# Order
+
+
+def _order_graph(bp: Blueprint, graph: Graph) -> Graph:
+    indexed = _Indexed.of(graph)
+    order = _Placer(indexed).place()
+    position = {index: place for place, index in enumerate(order)}
+    ids = {index: f"n{place + 1}" for index, place in position.items()} | {-1: DANGLING}
+    pins = PinTypes(bp, graph)
+    wires = [
+        replace(
+            wire,
+            source=ids[source],
+            target=ids[target],
+            type=pins.output(wire.source, wire.source_pin) or wire.type if wire.kind == "data" else None,
+        )
+        for wire, source, target in sorted(
+            indexed.wires, key=lambda item: _wire_rank(item, indexed, position)
+        )
+    ]
+    nodes = tuple(replace(graph.nodes[index], id=ids[index]) for index in order)
+    return Graph(graph.name, nodes, tuple(wires))
+
+
+def _wire_rank(
+    item: tuple[Wire, int, int], indexed: _Indexed, position: dict[int, int]
+) -> tuple[object, ...]:
+    wire, source, target = item
+    out = (position.get(source, -1), _pin_rank(indexed, source, wire.source_pin, output=True))
+    into = (position.get(target, -1), _pin_rank(indexed, target, wire.target_pin, output=False))
+    return (0, out, into) if wire.kind == "exec" else (1, into, out)
+
+
+def _pin_rank(indexed: _Indexed, index: int, name: str, output: bool) -> tuple[int, int, str]:
+    """Rank pins in catalog order, numbered ones by number, unknown ones last by name."""
+    node_type = indexed.types[index] if index >= 0 else None
+    if node_type is not None:
+        for place, pin in enumerate(node_type.outputs if output else node_type.inputs):
+            if pin.matches(name):
+                digits = name.rpartition("_")[2]
+                return (place, int(digits) if pin.dynamic and digits.isdecimal() else 0, name)
+    return (10**6, 0, name)
+
+
+class _Placer:
+    """Puts the nodes of a graph into exec order, each pure node right before its first consumer."""
+
+    def __init__(self, indexed: _Indexed) -> None:
+        self.indexed = indexed
+        labels = [f"{n.type}|{[(k, value_text(v)) for k, v in n.properties]}" for n in indexed.nodes]
+        colours = _refine(labels, indexed.edges)
+        catalog_order = {name: place for place, name in enumerate(load_catalog().nodes)}
+        # Ties between equal colours fall to the given order; the nodes are then interchangeable.
+        self.rank = [
+            (catalog_order.get(node.type, len(catalog_order)), node.type, label, colour)
+            for node, label, colour in zip(indexed.nodes, labels, colours, strict=True)
+        ]
+        self.order: list[int] = []
+        self.placed: set[int] = set()
+        self.next_exec: list[list[int]] = [[] for _ in indexed.nodes]
+        self.feeds: list[list[int]] = [[] for _ in indexed.nodes]
+        self._index_wires()
+
+    def place(self) -> list[int]:
+        entered = {target for wire, _, target in self.indexed.wires if wire.kind == "exec"}
+        consumed = {source for wire, source, _ in self.indexed.wires if wire.kind == "data"}
+        everything = sorted(range(len(self.indexed.nodes)), key=lambda index: self.rank[index])
+        starts = [index for index in everything if self._is_entry(index)]
+        loose = [index for index in everything if not self._is_pure(index) and index not in entered]
+        others = [index for index in everything if not self._is_pure(index)]
+        sinks = [index for index in everything if index not in consumed]
+        for index in (*starts, *loose, *others, *sinks, *everything):
+            self._follow(index)
+        return self.order
+
+    def _index_wires(self) -> None:
+        keyed = [
+            (
+                _pin_rank(self.indexed, source, wire.source_pin, output=True),
+                _pin_rank(self.indexed, target, wire.target_pin, output=False),
+                wire.kind,
+                source,
+                target,
+            )
+            for wire, source, target in self.indexed.wires
+            if source >= 0 and target >= 0
+        ]
+        for _, _, kind, source, target in sorted(keyed, key=lambda k: (k[0], k[1], self.rank[k[4]])):
+            if kind == "exec":
+                self.next_exec[source].append(target)
+        for _, _, kind, source, target in sorted(keyed, key=lambda k: (k[1], k[0], self.rank[k[3]])):
+            if kind == "data" and self._is_pure(source):
+                self.feeds[target].append(source)
+
+    def _follow(self, start: int) -> None:
+        """Go depth first along exec wires, first output first; a stack, since chains may be very long."""
+        stack = [start]
+        while stack:
+            index = stack.pop()
+            if index in self.placed:
+                continue
+            self._put(index)
+            stack += [target for target in reversed(self.next_exec[index]) if target not in self.placed]
+
+    def _put(self, index: int) -> None:
+        """Place a node after the pure nodes it reads from, in the order of its inputs."""
+        self.placed.add(index)
+        stack: list[tuple[int, int]] = [(index, 0)]
+        while stack:
+            current, done = stack.pop()
+            if done < len(self.feeds[current]):
+                stack.append((current, done + 1))
+                source = self.feeds[current][done]
+                if source not in self.placed:
+                    self.placed.add(source)
+                    stack.append((source, 0))
+            else:
+                self.order.append(current)
+
+    def _is_entry(self, index: int) -> bool:
+        node_type = self.indexed.types[index]
+        return node_type is not None and node_type.is_entry
+
+    def _is_pure(self, index: int) -> bool:
+        node_type = self.indexed.types[index]
+        return node_type is not None and node_type.kind == "pure"
