@@ -1,0 +1,72 @@
+"""Draws examples: an instruction in plain English and the canonical program it asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from random import Random
+
+from nightforge.blueprint.check import check
+from nightforge.blueprint.graph import Blueprint
+from nightforge.blueprint.printer import to_text
+from nightforge.blueprint.synthesis.draw import Draw, Impossible
+from nightforge.blueprint.synthesis.emit import to_blueprint
+from nightforge.blueprint.synthesis.handlers import Drawn, draw_program
+from nightforge.blueprint.synthesis.wording import instruct
+
+MIN_NODES = 2
+COMFORTABLE_NODES = 6  # larger programs are kept less and less often
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """An instruction, the program it determines, and the patterns the program was drawn from."""
+
+    instruction: str
+    blueprint: Blueprint
+    patterns: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The program in its one spelling."""
+        return to_text(self.blueprint)
+
+
+def generate(
+    rng: Random, count: int, *, focus: Mapping[str, float] | None = None, max_nodes: int = 12
+) -> list[Example]:
+    """Draw `count` valid examples of 2 to `max_nodes` nodes; `focus` (node type -> weight) raises the odds of a type.
+
+    The same random state gives the same examples. A program that does not pass the checker is a defect of the
+    generator and raises AssertionError.
+    """
+    stream = examples(rng, focus=focus, max_nodes=max_nodes)
+    return [next(stream) for _ in range(count)]
+
+
+def examples(
+    rng: Random, *, focus: Mapping[str, float] | None = None, max_nodes: int = 12
+) -> Iterator[Example]:
+    """Draw examples without end."""
+    while True:
+        _, example = drawn_example(rng, focus or {}, max_nodes)
+        yield example
+
+
+def drawn_example(rng: Random, focus: Mapping[str, float], max_nodes: int) -> tuple[Drawn, Example]:
+    """Draw one example together with the parts it was composed of."""
+    while True:
+        d = Draw(rng, focus)
+        try:
+            drawn = draw_program(d, large=d.chance(0.12))
+        except Impossible:
+            continue
+        size = drawn.program.size
+        if not MIN_NODES <= size <= max_nodes or not d.chance(min(1.0, COMFORTABLE_NODES / size) ** 2):
+            continue
+        program, instruction = instruct(d, drawn)
+        blueprint = to_blueprint(program)
+        problems = [found for found in check(blueprint) if found.severity == "error"]
+        if problems:
+            raise AssertionError(f"generated an invalid program: {problems[0].message}\n{to_text(blueprint)}")
+        return drawn, Example(instruction, blueprint, drawn.patterns)
