@@ -1,0 +1,1 @@
+"""Torch code shared by both tracks: loading, fitting, checkpoints, memory, generation."""

@@ -1,0 +1,62 @@
+"""LoRA on a loaded model: W x becomes W x + (alpha / r) B A x with A (r, in), B (out, r); W stays frozen.
+
+https://arxiv.org/abs/2106.09685. Quantised bases are prepared as peft asks (norms in float32, inputs with
+gradients).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from nightforge.config import Config
+
+
+@contextmanager
+def old_names_allowed() -> Iterator[None]:
+    """Keep quiet about peft 0.21 calling transformers 5 by names that version 6 will drop."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", message=r".*gradient_checkpointing.* is deprecated", category=FutureWarning
+        )
+        yield
+
+
+def add_adapter(model: Any, config: Config) -> Any:
+    """Return a peft model with a fresh adapter; only the adapter (and `lora.modules_to_save`) can learn."""
+    import peft
+    from peft import LoraConfig, get_peft_model
+
+    settings = config.lora
+    adapter = LoraConfig(
+        task_type="CAUSAL_LM",
+        r=settings.lora_r,
+        lora_alpha=int(settings.lora_alpha),
+        lora_dropout=settings.lora_dropout,
+        target_modules=list(settings.target_modules),
+        modules_to_save=list(settings.modules_to_save) or None,
+    )
+    with old_names_allowed():
+        if config.quantization.use_8bit or config.quantization.use_4bit:
+            prepare: Any = peft.prepare_model_for_kbit_training
+            model = prepare(model, use_gradient_checkpointing=False)
+        if config.training.gradient_checkpointing:
+            # recomputation needs a gradient to reach the frozen embedding's output
+            model.enable_input_require_grads()
+        return get_peft_model(model, adapter)
+
+
+def attach_adapter(model: Any, folder: Path) -> Any:
+    """Return `model` with the trained adapter in `folder`, for answering only."""
+    from peft import PeftModel
+
+    with old_names_allowed():
+        return PeftModel.from_pretrained(model, str(folder), is_trainable=False)
+
+
+def count_trainable(model: Any) -> int:
+    """Return the number of parameters that will learn."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)

@@ -1,0 +1,87 @@
+"""What the training loop tells the run, and how it hears "stop".
+
+Progress is reported each optimizer step, losses at the configured interval; a stop request is answered at the
+next step boundary with a checkpoint (facts W-15: half-trained work must never pass for done).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from nightforge.core.errors import StageError
+
+
+class Report(Protocol):
+    """The part of a stage's reporter that training uses."""
+
+    def phase(self, step: str, title: str) -> None: ...
+    def progress(self, done: int, total: int, unit: str) -> None: ...
+    def metric(self, **values: Any) -> None: ...
+    def curve(self, step: int, **values: float) -> None: ...
+    def message(self, text: str) -> None: ...
+
+
+class ReportProgress(TrainerCallback):
+    """Turn the Trainer's log entries into curve points and its steps into progress."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._report.progress(state.global_step, state.max_steps, "steps")
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        values = curve_values(logs or {})
+        if values:
+            self._report.curve(state.global_step, **values)
+
+
+class StopAtBoundary(TrainerCallback):
+    """Save and leave at the next step boundary once a stop was asked for."""
+
+    def __init__(self, should_stop: Callable[[], bool]) -> None:
+        self._should_stop = should_stop
+        self.stopped = False
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> TrainerControl:
+        if state.global_step < state.max_steps and self._should_stop():
+            self.stopped = True
+            control.should_save = True
+            control.should_training_stop = True
+        return control
+
+
+class ProveResume(TrainerCallback):
+    """Refuse to go on when a resumed training does not continue where its checkpoint ended. # ops C9"""
+
+    def __init__(self, expected_step: int) -> None:
+        self._expected = expected_step
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if state.global_step != self._expected:
+            raise StageError(
+                f"resume lost: the checkpoint ends at step {self._expected}, training would start at "
+                f"{state.global_step}"
+            )
+
+
+def curve_values(logs: dict[str, Any]) -> dict[str, float]:
+    """Pick loss, eval_loss and learning rate out of one Trainer log entry."""
+    names = {"loss": "loss", "eval_loss": "eval_loss", "learning_rate": "lr"}
+    return {ours: float(logs[theirs]) for theirs, ours in names.items() if theirs in logs}

@@ -1,0 +1,177 @@
+"""Train a peft model with transformers.Trainer: exact checkpoints, stop-and-save, resume.
+
+Effective batch = batch_size x accumulation; the loss is the mean over the answer tokens of the whole
+effective batch (the Trainer divides by `num_items_in_batch`), so short rows do not weigh more than long ones.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import RandomSampler, Sampler
+from transformers import Trainer, TrainingArguments
+from transformers.trainer_callback import PrinterCallback
+
+from nightforge.config.schema import Training
+from nightforge.core.errors import StoppedError
+from nightforge.ml import checkpoints
+from nightforge.ml.batching import LengthGrouped, RightPad, Rows
+from nightforge.ml.callbacks import ProveResume, Report, ReportProgress, StopAtBoundary, curve_values
+from nightforge.ml.chat import Example, pad_id
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One training: its settings, where checkpoints go, and the facts a checkpoint must share to be resumed
+    from.
+    """
+
+    settings: Training
+    work_dir: Path
+    facts: dict[str, Any]
+    bf16: bool = False
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What came out: curves as [[step, value]], optimizer steps, seconds of this session."""
+
+    steps: int
+    seconds: float
+    train: list[list[float]]
+    eval: list[list[float]]
+    lr: list[list[float]]
+    resumed_from: int
+
+
+class ExactTrainer(Trainer):
+    """The Trainer with our row order and with checkpoints that are whole or not there."""
+
+    def __init__(self, *, plan: Plan, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._plan = plan
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int] | None:
+        rows: Any = train_dataset if train_dataset is not None else self.train_dataset
+        settings = self._plan.settings
+        lengths = [len(example) for example in rows.examples]
+        if not settings.group_by_length:
+            return RandomSampler(rows, generator=torch.Generator().manual_seed(settings.seed))
+        return LengthGrouped(lengths, settings.batch_size, settings.seed)
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        partial_root = self._plan.work_dir / "saving.partial"
+        shutil.rmtree(partial_root, ignore_errors=True)
+        final = self.args.output_dir
+        self.args.output_dir = str(partial_root)  # the Trainer writes checkpoint-N below this folder
+        try:
+            super()._save_checkpoint(model, trial)
+        finally:
+            self.args.output_dir = final
+        step = self.state.global_step
+        name = f"checkpoint-{step}"
+        checkpoints.seal(partial_root / name, self._plan.work_dir / name, {**self._plan.facts, "step": step})
+        checkpoints.keep_newest(self._plan.work_dir, self._plan.settings.keep_checkpoints)
+
+
+def fit(
+    model: Any,
+    tokenizer: Any,
+    rows: tuple[Sequence[Example], Sequence[Example]],
+    plan: Plan,
+    report: Report,
+    should_stop: Callable[[], bool],
+) -> Fitted:
+    """Train `model` in place on `rows` (train, held-out), resuming from the newest whole checkpoint of this
+    plan.
+
+    Raises StoppedError after saving when a stop was asked for; the next call continues at the same global
+    step.
+    """
+    train, held_out = rows
+    plan.work_dir.mkdir(parents=True, exist_ok=True)
+    checkpoint = checkpoints.newest_complete(plan.work_dir, plan.facts, report.message)
+    resumed_from = checkpoints.step_of(checkpoint) if checkpoint else 0
+    if checkpoint:
+        report.message(f"resuming at step {resumed_from} from {checkpoint.name}")
+    stop = StopAtBoundary(should_stop)
+    arguments = _arguments(plan, has_eval=bool(held_out))
+    trainer = ExactTrainer(
+        plan=plan,
+        model=model,
+        args=arguments,
+        train_dataset=Rows(train),
+        eval_dataset=Rows(held_out) if held_out else None,
+        data_collator=RightPad(pad_id(tokenizer)),
+        callbacks=[ReportProgress(report), stop, ProveResume(resumed_from)],
+    )
+    trainer.remove_callback(PrinterCallback)
+    started = time.monotonic()
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if stop.stopped:
+        raise StoppedError(
+            f"training stopped at step {trainer.state.global_step} of {trainer.state.max_steps}; "
+            "checkpoint saved",
+            next_command="python launch_pipeline.py --resume",
+        )
+    return Fitted(
+        steps=trainer.state.global_step,
+        seconds=time.monotonic() - started,
+        train=_curve(trainer, "loss"),
+        eval=_curve(trainer, "eval_loss"),
+        lr=_curve(trainer, "lr"),
+        resumed_from=resumed_from,
+    )
+
+
+def _arguments(plan: Plan, has_eval: bool) -> TrainingArguments:
+    settings = plan.settings
+    arguments = TrainingArguments(
+        output_dir=str(plan.work_dir),
+        per_device_train_batch_size=settings.batch_size,
+        per_device_eval_batch_size=max(8, settings.batch_size) if settings.batch_size > 1 else 1,
+        gradient_accumulation_steps=settings.gradient_accumulation_steps,
+        num_train_epochs=settings.epochs,
+        max_steps=settings.max_steps or -1,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type=settings.lr_scheduler,
+        warmup_steps=settings.warmup_steps,
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.max_grad_norm,
+        optim={"adamw_8bit": "adamw_bnb_8bit", "paged_adamw_8bit": "paged_adamw_8bit"}.get(
+            settings.optimizer, "adamw_torch"
+        ),
+        logging_steps=settings.logging_steps,
+        save_strategy="steps",
+        save_steps=settings.save_steps,
+        eval_strategy="steps" if has_eval else "no",
+        eval_steps=settings.eval_steps,
+        bf16=plan.bf16,
+        activation_checkpointing=settings.gradient_checkpointing,
+        activation_checkpointing_kwargs={"use_reentrant": False} if settings.gradient_checkpointing else None,
+        seed=settings.seed,
+        data_seed=settings.seed,
+        report_to="none",
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        label_names=["labels"],
+        dataloader_pin_memory=torch.cuda.is_available(),
+        use_cpu=not torch.cuda.is_available(),
+        prediction_loss_only=True,
+        include_num_input_tokens_seen="no",
+    )
+    # One process, one card: without this the Trainer would split rows over all visible GPUs and multiply the
+    # batch.
+    arguments._n_gpu = min(1, arguments.n_gpu)
+    return arguments
+
+
+def _curve(trainer: Trainer, name: str) -> list[list[float]]:
+    points = [(entry["step"], curve_values(entry).get(name)) for entry in trainer.state.log_history]
+    return [[step, value] for step, value in points if value is not None]
