@@ -66,7 +66,7 @@ def show_list(project: Project, write: Write, store: Store | None = None) -> dic
 
 
 def verify(project: Project, config: Backup, label: str | None, write: Write) -> dict[str, Any]:
-    """Read back one snapshot or all, on the mirror too where it is there; StageError (1) if a byte differs."""
+    """Read back one snapshot or all, on the mirror too where present; StageError (1) if a byte differs."""
     stores = [("", Store(project.backups))]
     folder = mirror_folder(project, config.mirror)
     if folder is not None and check_mirror(project, folder) is None:
@@ -155,8 +155,8 @@ def confirm(label: str, answers: TextIO) -> None:
 def show_result(entry: dict[str, Any], report: Reports) -> None:
     """Say in one sentence what was backed up and where the second copy is."""
     report.message(
-        f"{entry['label']}: {entry['files']} files, {_size(entry['bytes'])} ({_size(entry['new_bytes'])} new),"
-        f" read back and equal; mirror {entry['mirror']['status']}"
+        f"{entry['label']}: {entry['files']} files, {_size(entry['bytes'])}"
+        f" ({_size(entry['new_bytes'])} new), read back and equal; mirror {entry['mirror']['status']}"
     )
 
 

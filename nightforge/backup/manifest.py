@@ -101,12 +101,11 @@ def make_label(created_at: str, trigger: str, version: int | None, taken: set[st
     """A label nobody has yet: a serial number is added when the second is already used."""
     stamp = re.sub(r"[-:]", "", created_at[:19]).replace("T", "-")
     base = f"{stamp}-{trigger}" + (f"-v{version}" if version is not None else "")
-    if base not in taken:
-        return base
-    serial = 2
-    while f"{base}-{serial}" in taken:
-        serial += 1
-    return f"{base}-{serial}"
+    # One more than the highest in use, not the first free one: retention may have freed a lower number, and
+    # serial order must stay the order of writing. The newest snapshot is never removed.
+    same = (re.fullmatch(re.escape(base) + r"(?:-(\d+))?", label) for label in taken)
+    highest = max((int(match[1] or 1) for match in same if match), default=0)
+    return f"{base}-{highest + 1}" if highest else base
 
 
 _LIST = "python scripts/16_backup.py --list"

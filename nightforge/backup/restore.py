@@ -92,7 +92,8 @@ def restore(
         if left:
             raise StageError(f"after restoring {label}, {left[0]} still differs", next_command=_LIST)
         # The restored state becomes the new baseline, so that "smaller than before" does not raise an alarm.
-        after = Request(trigger="manual", reason=f"restored from {label}", protect=frozenset({label}))
+        protect = frozenset({label, safety or label})
+        after = Request(trigger="manual", reason=f"restored from {label}", protect=protect)
         create_backup(project, config, after, report)
     return {"label": label, "safety_backup": safety, "units": list(units), "files": len(manifest.files)}
 
