@@ -1,8 +1,8 @@
 """One form for equal programs: canonical order and ids, and keys that ignore what does not matter.
 
 Keys are colour refinement hashes (Weisfeiler and Leman 1968; Shervashidze et al. 2011): a node's label takes
-in its neighbours' labels round by round, so ids and order cannot matter and isomorphic programs always get the
-same key.
+in its neighbours' labels round by round, so ids and order cannot matter and isomorphic programs always get
+the same key.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ def normalize(bp: Blueprint) -> Blueprint:
 def structure_key(bp: Blueprint) -> str:
     """Return a key of the shape alone, 32 hex digits.
 
-    Kept: node types, wires and pins, which properties are set, variable types, and which nodes share a variable
-    or event name. Ignored: ids, order, all names, the parent class and every literal.
+    Kept: node types, wires and pins, which properties are set, variable types, and which nodes share a
+    variable or event name. Ignored: ids, order, all names, the parent class and every literal.
     """
     return _program_key(normalize(bp), masked=True)
 
 
 def content_key(bp: Blueprint) -> str:
-    """Return a key of the meaning, 32 hex digits; ids, order, type tags and the program's name are ignored."""
+    """Return a key of the meaning, 32 hex digits, blind to ids, order, type tags and the program's name."""
     return _program_key(normalize(bp), masked=False)
 
 

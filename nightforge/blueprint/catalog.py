@@ -1,9 +1,9 @@
 """The node catalog: the one source of names, pins, types and engine targets, read from catalog.json.
 
 Pin notation in the file: `Name: Type`, with ` !` where the input must be wired or set, ` @event` where a
-text names an event, `#` for a number and `*` for any text in the name (`Then_#`, `Case_*`). `T` is a wildcard:
-all `T` pins of one node carry the same type. Evidence `seen` means found in real editor exports, `public` known
-from the public API only.
+text names an event, `#` for a number and `*` for any text in the name (`Then_#`, `Case_*`). `T` is a
+wildcard: all `T` pins of one node carry the same type. Evidence `seen` means found in real editor exports,
+`public` known from the public API only.
 """
 
 from __future__ import annotations

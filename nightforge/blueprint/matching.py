@@ -1,0 +1,215 @@
+"""Finds which node of one program plays the part of which node of another: same type, best agreement of wires and values.
+
+Similarity spreads along equal wires for some rounds (as in Blondel et al. 2004), pairs are taken greedily by similarity
+within each type, then swaps that let more wires and values agree are made until none helps.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+
+from nightforge.blueprint.graph import Blueprint, Node
+from nightforge.blueprint.printer import value_text
+
+ROUNDS = 6
+MAX_PAIRS = 40_000  # candidate pairs that get the full treatment; beyond it nodes pair up in order
+MAX_SWEEPS = 4
+WIRE_GAIN, VALUE_GAIN = 1.0, 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class WireEnds:
+    """A wire between node indices; the written type tag is left out because the pins decide it."""
+
+    kind: str
+    source: int
+    source_pin: str
+    target: int
+    target_pin: str
+
+    def moved(self, mapping: dict[int, int]) -> WireEnds | None:
+        """Return the wire between the partners of its ends, or None where an end has no partner."""
+        source, target = mapping.get(self.source), mapping.get(self.target)
+        if source is None or target is None:
+            return None
+        return WireEnds(self.kind, source, self.source_pin, target, self.target_pin)
+
+
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """All graphs of a program in one list of nodes and wires; `graphs` names the graph of each node."""
+
+    nodes: tuple[Node, ...]
+    wires: tuple[WireEnds, ...]
+    graphs: tuple[str, ...]
+
+    def describe(self, wire: WireEnds) -> str:
+        """Write a wire by node types, as in `Branch.True -> PrintString.Execute`."""
+        source = self.nodes[wire.source].type if wire.source >= 0 else "?"
+        target = self.nodes[wire.target].type if wire.target >= 0 else "?"
+        return f"{source}.{wire.source_pin} -> {target}.{wire.target_pin}"
+
+
+def flatten(bp: Blueprint) -> Flat:
+    """Return the nodes and wires of all graphs with indices for ids; an end without a node is -1."""
+    nodes: list[Node] = []
+    wires: list[WireEnds] = []
+    graphs: list[str] = []
+    for graph in bp.graphs:
+        index: dict[str, int] = {}
+        for offset, node in enumerate(graph.nodes, len(nodes)):
+            index.setdefault(node.id, offset)
+        nodes += graph.nodes
+        graphs += [graph.name] * len(graph.nodes)
+        for wire in graph.wires:
+            ends = index.get(wire.source, -1), index.get(wire.target, -1)
+            wires.append(WireEnds(wire.kind, ends[0], wire.source_pin, ends[1], wire.target_pin))
+    return Flat(tuple(nodes), tuple(wires), tuple(graphs))
+
+
+def match_nodes(wanted: Flat, given: Flat) -> dict[int, int]:
+    """Return a one-to-one map from wanted to given node indices; only nodes of one type and graph pair up."""
+    groups = _groups(wanted, given)
+    if sum(len(here) * len(there) for here, there in groups) > MAX_PAIRS:
+        return {a: b for here, there in groups for a, b in zip(here, there, strict=False)}
+    matcher = _Matcher(wanted, given, groups)
+    return matcher.run()
+
+
+def _groups(wanted: Flat, given: Flat) -> list[tuple[list[int], list[int]]]:
+    partner = _pair_graphs(wanted, given)
+    here: dict[tuple[str, str], list[int]] = defaultdict(list)
+    there: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for index, node in enumerate(wanted.nodes):
+        here[partner.get(wanted.graphs[index], ""), node.type].append(index)
+    for index, node in enumerate(given.nodes):
+        there[given.graphs[index], node.type].append(index)
+    return [(here[key], there[key]) for key in sorted(here) if key in there]
+
+
+def _pair_graphs(wanted: Flat, given: Flat) -> dict[str, str]:
+    """Pair graphs by name, then the others by how many node types they share."""
+    types: list[dict[str, Counter[str]]] = []
+    for flat in (wanted, given):
+        counts: dict[str, Counter[str]] = defaultdict(Counter)
+        for graph, node in zip(flat.graphs, flat.nodes, strict=True):
+            counts[graph][node.type] += 1
+        types.append(counts)
+    pairs = {name: name for name in types[0] if name in types[1]}
+    shared = sorted(
+        (-sum((mine & theirs).values()), a, b)
+        for a, mine in types[0].items()
+        for b, theirs in types[1].items()
+        if a not in pairs and b not in pairs
+    )
+    for _, a, b in shared:
+        if a not in pairs and b not in pairs.values():
+            pairs[a] = b
+    return pairs
+
+
+class _Matcher:
+    """Greedy matching by spread similarity, then local improvement of the true objective."""
+
+    def __init__(self, wanted: Flat, given: Flat, groups: list[tuple[list[int], list[int]]]) -> None:
+        self.wanted, self.given, self.groups = wanted, given, groups
+        self.values = {
+            (a, b): self._value_agreement(a, b) for here, there in groups for a in here for b in there
+        }
+        self.here, self.there = _incident(wanted), _incident(given)
+        self.there_wires = Counter(given.wires)
+        self.mapping: dict[int, int] = {}
+        self.wires_at: dict[int, list[WireEnds]] = defaultdict(list)
+        for wire in wanted.wires:
+            for index in {wire.source, wire.target}:
+                self.wires_at[index].append(wire)
+
+    def run(self) -> dict[int, int]:
+        self._greedy(self._spread())
+        for _ in range(MAX_SWEEPS):
+            if not any([self._improve(here, there) for here, there in self.groups]):
+                break
+        return self.mapping
+
+    def _value_agreement(self, a: int, b: int) -> float:
+        mine = {name: value_text(value) for name, value in self.wanted.nodes[a].properties}
+        theirs = {name: value_text(value) for name, value in self.given.nodes[b].properties}
+        names = mine.keys() | theirs.keys()
+        return sum(mine.get(name) == theirs.get(name) for name in names) / len(names) if names else 1.0
+
+    def _spread(self) -> dict[tuple[int, int], float]:
+        """Let the similarity of neighbours over equal wires flow into each pair, scaled to at most 1 a round."""
+        scores = dict(self.values)
+        for _ in range(ROUNDS):
+            fresh = {}
+            for (a, b), own in self.values.items():
+                flow = 0.0
+                theirs = self.there[b]
+                for how, neighbours in self.here[a].items():
+                    others = theirs.get(how, ())
+                    flow += sum(
+                        max((scores.get((n, m), 0.0) for m in others), default=0.0) for n in neighbours
+                    )
+                degree = max(sum(map(len, self.here[a].values())), sum(map(len, theirs.values())), 1)
+                fresh[a, b] = 0.3 * own + 0.7 * flow / degree
+            scores = fresh
+        return scores
+
+    def _greedy(self, scores: dict[tuple[int, int], float]) -> None:
+        used: set[int] = set()
+        for (a, b), _ in sorted(scores.items(), key=lambda item: (-item[1], item[0])):
+            if a not in self.mapping and b not in used:
+                self.mapping[a] = b
+                used.add(b)
+
+    def _improve(self, here: list[int], there: list[int]) -> bool:
+        """Try every swap of partners, and every change to a free partner, in one group; keep those that help."""
+        improved = False
+        for a in here:
+            for b in there:
+                current = self.mapping.get(a)
+                if current == b:
+                    continue
+                holder = next((other for other in here if self.mapping.get(other) == b), None)
+                before = self._gain(a, holder)
+                self._assign(a, b, holder, current)
+                if self._gain(a, holder) > before + 1e-9:
+                    improved = True
+                else:
+                    self._assign(a, current, holder, b)
+        return improved
+
+    def _assign(self, a: int, b: int | None, holder: int | None, rest: int | None) -> None:
+        for index, partner in ((a, b), (holder, rest)):
+            if index is None:
+                continue
+            if partner is None:
+                self.mapping.pop(index, None)
+            else:
+                self.mapping[index] = partner
+
+    def _gain(self, a: int, holder: int | None) -> float:
+        """Return the agreement of the wires and values at one or two wanted nodes under the current mapping."""
+        touched = {a} if holder is None else {a, holder}
+        wires = {id(wire): wire for index in touched for wire in self.wires_at[index]}
+        total = 0.0
+        for wire in wires.values():
+            image = wire.moved(self.mapping)
+            if image is not None and image in self.there_wires:
+                total += WIRE_GAIN
+        for index in touched:
+            if index in self.mapping:
+                total += VALUE_GAIN * self.values[index, self.mapping[index]]
+        return total
+
+
+def _incident(flat: Flat) -> list[dict[str, list[int]]]:
+    rows: list[dict[str, list[int]]] = [{} for _ in flat.nodes]
+    for wire in flat.wires:
+        if wire.source < 0 or wire.target < 0:
+            continue
+        pins = f"{wire.kind}|{wire.source_pin}|{wire.target_pin}"
+        rows[wire.source].setdefault(f"out|{pins}|{flat.nodes[wire.target].type}", []).append(wire.target)
+        rows[wire.target].setdefault(f"in|{pins}|{flat.nodes[wire.source].type}", []).append(wire.source)
+    return rows
