@@ -1,7 +1,8 @@
-"""Grades an answer as a graph: nodes are matched whatever their ids and order, then wires and values compared.
+"""Grades an answer as a graph: matches nodes whatever their ids and order, then compares wires and values.
 
 score = 0.4 node F1 + 0.4 wire F1 + 0.2 property accuracy, halved where strict validation fails, 0 where the
-answer does not parse or shares no node with the expected program. Extra nodes, wires and properties cost.
+answer does not parse or shares no node with the expected program. Extra nodes, wires and properties cost; an
+answer of more than twice the expected nodes is scaled down by the excess, so padding never pays.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from nightforge.blueprint.canonical import content_key, normalize
+from nightforge.blueprint.canonical import canonicalize, content_key
 from nightforge.blueprint.check import validate
 from nightforge.blueprint.graph import Blueprint, Node, Variable
 from nightforge.blueprint.matching import Flat, WireEnds, flatten, match_nodes
@@ -17,6 +18,7 @@ from nightforge.blueprint.printer import value_text
 
 NODE_WEIGHT, WIRE_WEIGHT, PROPERTY_WEIGHT = 0.4, 0.4, 0.2
 INVALID_FACTOR = 0.5
+PADDING_LIMIT = 2.0  # actual nodes per expected node that cost nothing beyond node F1
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +43,22 @@ def grade(expected: Blueprint, actual_text: str) -> Grade:
     """Grade a program text against the expected program; never raises on bad text."""
     validation = validate(actual_text)
     errors = tuple(str(d) for d in validation.errors)
-    wanted = flatten(normalize(expected))
+    wanted = flatten(canonicalize(expected))
     if validation.blueprint is None:
         return _worthless(wanted, errors)
-    given_program = normalize(validation.blueprint)
+    given_program = canonicalize(validation.blueprint)
     given = flatten(given_program)
     exact = content_key(expected) == content_key(given_program)
     mapping = match_nodes(wanted, given)
     wires, missing_wires, extra_wires = _compare_wires(wanted, given, mapping)
     node_f1 = _f1(len(mapping), len(wanted.nodes), len(given.nodes))
     wire_f1 = _f1(wires, len(wanted.wires), len(given.wires))
-    property_acc = (
-        _property_accuracy(expected, validation.blueprint, wanted, given, mapping) if mapping else 0.0
-    )
+    property_acc = _property_accuracy(expected, given_program, wanted, given, mapping) if mapping else 0.0
     if exact:  # the matching may settle for less on symmetric graphs; the keys do not
         node_f1 = wire_f1 = property_acc = 1.0
         missing_wires = extra_wires = ()
     score = NODE_WEIGHT * node_f1 + WIRE_WEIGHT * wire_f1 + PROPERTY_WEIGHT * property_acc if mapping else 0.0
+    score *= min(1.0, PADDING_LIMIT * len(wanted.nodes) / max(len(given.nodes), 1))
     return Grade(
         valid=validation.valid,
         exact=exact,

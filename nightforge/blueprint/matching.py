@@ -1,18 +1,20 @@
-"""Finds which node of one program plays the part of which node of another: same type, best agreement of wires and values.
+"""Finds which node of one program plays the part of which node of another, by wires and values.
 
-Similarity spreads along equal wires for some rounds (as in Blondel et al. 2004), pairs are taken greedily by similarity
-within each type, then swaps that let more wires and values agree are made until none helps.
+Two first guesses are made within each node type: by similarity that spreads along equal wires for some rounds
+(as in Blondel et al. 2004), and in order, which is exec order for canonical programs. Swaps that let more wires
+and values agree then improve both; the better one wins.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nightforge.blueprint.graph import Blueprint, Node
 from nightforge.blueprint.printer import value_text
 
-ROUNDS = 6
+ROUNDS = 4
 MAX_PAIRS = 40_000  # candidate pairs that get the full treatment; beyond it nodes pair up in order
 MAX_SWEEPS = 4
 WIRE_GAIN, VALUE_GAIN = 1.0, 0.2
@@ -73,8 +75,7 @@ def match_nodes(wanted: Flat, given: Flat) -> dict[int, int]:
     groups = _groups(wanted, given)
     if sum(len(here) * len(there) for here, there in groups) > MAX_PAIRS:
         return {a: b for here, there in groups for a, b in zip(here, there, strict=False)}
-    matcher = _Matcher(wanted, given, groups)
-    return matcher.run()
+    return _Matcher(wanted, given, groups).run()
 
 
 def _groups(wanted: Flat, given: Flat) -> list[tuple[list[int], list[int]]]:
@@ -110,36 +111,37 @@ def _pair_graphs(wanted: Flat, given: Flat) -> dict[str, str]:
 
 
 class _Matcher:
-    """Greedy matching by spread similarity, then local improvement of the true objective."""
+    """Guesses a matching twice and improves it against the true objective."""
 
     def __init__(self, wanted: Flat, given: Flat, groups: list[tuple[list[int], list[int]]]) -> None:
-        self.wanted, self.given, self.groups = wanted, given, groups
-        self.values = {
-            (a, b): self._value_agreement(a, b) for here, there in groups for a in here for b in there
-        }
+        self.groups = groups
+        mine, theirs = _value_texts(wanted), _value_texts(given)
+        pairs = [(a, b) for here, there in groups for a in here for b in there]
+        self.values = {(a, b): _agreement(mine[a], theirs[b]) for a, b in pairs}
         self.here, self.there = _incident(wanted), _incident(given)
-        self.there_wires = Counter(given.wires)
-        self.mapping: dict[int, int] = {}
+        self.there_wires = {(w.source, w.target, w.kind, w.source_pin, w.target_pin) for w in given.wires}
         self.wires_at: dict[int, list[WireEnds]] = defaultdict(list)
         for wire in wanted.wires:
             for index in {wire.source, wire.target}:
                 self.wires_at[index].append(wire)
+        self.mapping: dict[int, int] = {}
 
     def run(self) -> dict[int, int]:
-        self._greedy(self._spread())
-        for _ in range(MAX_SWEEPS):
-            if not any([self._improve(here, there) for here, there in self.groups]):
-                break
-        return self.mapping
-
-    def _value_agreement(self, a: int, b: int) -> float:
-        mine = {name: value_text(value) for name, value in self.wanted.nodes[a].properties}
-        theirs = {name: value_text(value) for name, value in self.given.nodes[b].properties}
-        names = mine.keys() | theirs.keys()
-        return sum(mine.get(name) == theirs.get(name) for name in names) / len(names) if names else 1.0
+        """Return the better of the two improved guesses."""
+        in_order = {a: b for here, there in self.groups for a, b in zip(here, there, strict=False)}
+        if all(len(here) == len(there) == 1 for here, there in self.groups):
+            return in_order
+        guesses = []
+        for guess in (in_order, self._greedy(self._spread())):
+            self.mapping = guess
+            for _ in range(MAX_SWEEPS):
+                if not any([self._improve(here, there) for here, there in self.groups]):
+                    break
+            guesses.append((self._gain(guess.keys()), self.mapping))
+        return max(guesses, key=lambda item: item[0])[1]
 
     def _spread(self) -> dict[tuple[int, int], float]:
-        """Let the similarity of neighbours over equal wires flow into each pair, scaled to at most 1 a round."""
+        """Let the similarity of neighbours over equal wires flow into each pair, at most 1 a round."""
         scores = dict(self.values)
         for _ in range(ROUNDS):
             fresh = {}
@@ -147,61 +149,76 @@ class _Matcher:
                 flow = 0.0
                 theirs = self.there[b]
                 for how, neighbours in self.here[a].items():
-                    others = theirs.get(how, ())
-                    flow += sum(
-                        max((scores.get((n, m), 0.0) for m in others), default=0.0) for n in neighbours
-                    )
+                    for n in neighbours:
+                        flow += max((scores.get((n, m), 0.0) for m in theirs.get(how, ())), default=0.0)
                 degree = max(sum(map(len, self.here[a].values())), sum(map(len, theirs.values())), 1)
                 fresh[a, b] = 0.3 * own + 0.7 * flow / degree
             scores = fresh
         return scores
 
-    def _greedy(self, scores: dict[tuple[int, int], float]) -> None:
+    def _greedy(self, scores: dict[tuple[int, int], float]) -> dict[int, int]:
+        mapping: dict[int, int] = {}
         used: set[int] = set()
-        for (a, b), _ in sorted(scores.items(), key=lambda item: (-item[1], item[0])):
-            if a not in self.mapping and b not in used:
-                self.mapping[a] = b
+        for (a, b), _ in sorted(scores.items(), key=lambda item: (-item[1], abs(item[0][0] - item[0][1]))):
+            if a not in mapping and b not in used:
+                mapping[a] = b
                 used.add(b)
+        return mapping
 
     def _improve(self, here: list[int], there: list[int]) -> bool:
-        """Try every swap of partners, and every change to a free partner, in one group; keep those that help."""
+        """Try every swap of partners and every change to a free one in one group; keep those that help."""
         improved = False
+        holders = {self.mapping[a]: a for a in here if a in self.mapping}
+        best = {a: len(self.wires_at[a]) * WIRE_GAIN + VALUE_GAIN for a in here}
         for a in here:
             for b in there:
-                current = self.mapping.get(a)
+                current, holder = self.mapping.get(a), holders.get(b)
+                touched = (a,) if holder is None else (a, holder)
                 if current == b:
                     continue
-                holder = next((other for other in here if self.mapping.get(other) == b), None)
-                before = self._gain(a, holder)
-                self._assign(a, b, holder, current)
-                if self._gain(a, holder) > before + 1e-9:
+                before = self._gain(touched)
+                if before >= sum(best[index] for index in touched) - 1e-9:
+                    continue  # nothing left to win here
+                self._assign(holders, (a, b), (holder, current))
+                if self._gain(touched) > before + 1e-9:
                     improved = True
                 else:
-                    self._assign(a, current, holder, b)
+                    self._assign(holders, (a, current), (holder, b))
         return improved
 
-    def _assign(self, a: int, b: int | None, holder: int | None, rest: int | None) -> None:
-        for index, partner in ((a, b), (holder, rest)):
-            if index is None:
-                continue
-            if partner is None:
-                self.mapping.pop(index, None)
-            else:
+    def _assign(self, holders: dict[int, int], *pairs: tuple[int | None, int | None]) -> None:
+        for index, _ in pairs:
+            if index is not None:
+                holders.pop(self.mapping.pop(index, -1), None)
+        for index, partner in pairs:
+            if index is not None and partner is not None:
                 self.mapping[index] = partner
+                holders[partner] = index
 
-    def _gain(self, a: int, holder: int | None) -> float:
-        """Return the agreement of the wires and values at one or two wanted nodes under the current mapping."""
-        touched = {a} if holder is None else {a, holder}
-        wires = {id(wire): wire for index in touched for wire in self.wires_at[index]}
+    def _gain(self, touched: Iterable[int]) -> float:
+        """Return how many wires and values at some wanted nodes agree under the current mapping."""
         total = 0.0
-        for wire in wires.values():
-            image = wire.moved(self.mapping)
-            if image is not None and image in self.there_wires:
-                total += WIRE_GAIN
+        seen: set[int] = set()
+        mapping, there = self.mapping, self.there_wires
         for index in touched:
-            if index in self.mapping:
-                total += VALUE_GAIN * self.values[index, self.mapping[index]]
+            for wire in self.wires_at[index]:
+                if wire.source in seen or wire.target in seen:
+                    continue
+                ends = (mapping.get(wire.source), mapping.get(wire.target))
+                total += WIRE_GAIN * ((*ends, wire.kind, wire.source_pin, wire.target_pin) in there)
+            seen.add(index)
+            if index in mapping:
+                total += VALUE_GAIN * self.values[index, mapping[index]]
         return total
+
+
+def _value_texts(flat: Flat) -> list[dict[str, str]]:
+    return [{name: value_text(value) for name, value in node.properties} for node in flat.nodes]
+
+
+def _agreement(mine: dict[str, str], theirs: dict[str, str]) -> float:
+    names = mine.keys() | theirs.keys()
+    return sum(mine.get(name) == theirs.get(name) for name in names) / len(names) if names else 1.0
 
 
 def _incident(flat: Flat) -> list[dict[str, list[int]]]:
