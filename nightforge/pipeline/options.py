@@ -31,9 +31,11 @@ class Options(NamedTuple):
     json: bool = False
 
 
-def parse_options(argv: Sequence[str], program: str = "launch_pipeline.py") -> Options:
+def parse_options(
+    argv: Sequence[str], program: str = "launch_pipeline.py", doc: str | None = None
+) -> Options:
     """Read the arguments; wrong ones end the program with exit code 2 and a sentence."""
-    parser = _parser(program)
+    parser = _parser(program, doc or DESCRIPTION)
     given = parser.parse_args(argv)
     action = given.action or "start"
     if given.json and action != "status":
@@ -59,10 +61,10 @@ def parse_options(argv: Sequence[str], program: str = "launch_pipeline.py") -> O
     )
 
 
-def _parser(program: str) -> argparse.ArgumentParser:
+def _parser(program: str, description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=program,
-        description=DESCRIPTION,
+        description=description,
         epilog=EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

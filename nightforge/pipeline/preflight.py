@@ -39,7 +39,7 @@ def check(project: Project, config: Config, plan: Plan) -> None:
     free_mb = shutil.disk_usage(project.root).free // _MB
     if free_mb < needed_mb:
         raise TemporaryError(
-           
-            f"the disk of
-            {project.root} has {free_mb} MB free, a run of profile {config.profile} needs about " f"{needed_mb} MB", next_command="free some space (see `python scripts/16_backup.py --list`), then start again",
+            f"the disk of {project.root} has {free_mb} MB free, a run of profile {config.profile} needs "
+            f"about {needed_mb} MB",
+            next_command="free some space (see `python scripts/16_backup.py --list`), then start again",
         )

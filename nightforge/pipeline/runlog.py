@@ -50,25 +50,18 @@ def _stage_ended(state: LiveState, event: Event) -> str:
 
 
 def _retry_scheduled(_: LiveState, event: Event) -> str:
-    return
-   
-   
-   
-   
-   
-   
-   
-   
-   
-    f"{event['stage']:<8} RETRY
-    
-    
-    
-     attempt {event['attempt']} of {event['max_attempts']} at {event['next_at']}"
+    number, limit = event["attempt"], event["max_attempts"]
+    return f"{event['stage']:<8} RETRY     attempt {number} of {limit} at {event['next_at']}"
 
 
 def _alert(_: LiveState, event: Event) -> str:
-    return f"{event.get('stage') or 'run':<8} {event['level'].upper():<9} {event['title']}: {event.get('detail', '')}"
+    return _alert_line(event.get("stage") or "run", event)
+
+
+def _alert_line(place: str, alert: Event) -> str:
+    return (
+        f"{place:<8} {str(alert.get('level')).upper():<9} {alert.get('title')}: {alert.get('detail') or ''}"
+    )
 
 
 def _stage_event(state: LiveState, event: Event) -> str | None:
@@ -79,7 +72,7 @@ def _stage_event(state: LiveState, event: Event) -> str | None:
     if inner["type"] == "progress" and stage.progress:
         return f"{key:<8} PROGRESS  {stage.progress.done}/{stage.progress.total} {stage.progress.unit}"
     if inner["type"] == "alert":
-        return f"{key:<8} {str(inner.get('level')).upper():<9} {inner.get('title')}: {inner.get('detail') or ''}"
+        return _alert_line(key, inner)
     return None
 
 

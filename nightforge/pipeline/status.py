@@ -53,32 +53,10 @@ def format_status(state: dict[str, Any], url: str | None, now: datetime | None =
     if status == "idle":
         return f"Nothing has run here yet.\nPage     {page}\nNext     {_NEXT['idle']}"
     moment = now or datetime.now(UTC)
+    what = f"{state.get('pipeline')}, profile {state.get('profile')}, {state.get('mode')}"
     lines = [
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-        f"Run
-        
-        
-        
-        
-         {state.get('run_id')}
-         {state.get('pipeline')}, profile {state.get('profile')}, {state.get('mode')}", f"Status   {status}{_pid(state)}{_duration(state, moment)}",
+        f"Run      {state.get('run_id')}  {what}",
+        f"Status   {status}{_pid(state)}{_duration(state, moment)}",
     ]
     lines += _stage_lines(state)
     if status in ACTIVE:
@@ -88,7 +66,7 @@ def format_status(state: dict[str, Any], url: str | None, now: datetime | None =
         last = errors[-1]
         lines.append(f"Error    stage {last['stage']}, attempt {last['attempt']}: {last['message']}")
     if status == "interrupted":
-        lines.append("         the orchestrator is gone (killed, power loss or reboot); finished stages are kept")
+        lines.append("         the orchestrator is gone (killed, power loss or reboot); done stages are kept")
     if (state.get("result") or {}).get("report"):
         lines.append(f"Report   {state['result']['report']}")
     lines.append(f"Log      logs/runs/{state.get('run_id')}/")
@@ -107,7 +85,8 @@ def _duration(state: dict[str, Any], moment: datetime) -> str:
     # An interrupted run has no end; the last sign of life is when it was last updated.
     last = state.get("ended_at") or state.get("updated_at") or state["started_at"]
     end = moment if active else parse_time(last)
-    return f", {'for' if active else 'after'} {words_for((end - parse_time(state['started_at'])).total_seconds())}"
+    seconds = (end - parse_time(state["started_at"])).total_seconds()
+    return f", {'for' if active else 'after'} {words_for(seconds)}"
 
 
 def _stage_lines(state: dict[str, Any]) -> list[str]:

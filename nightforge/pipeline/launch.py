@@ -1,0 +1,247 @@
+"""What `launch_pipeline.py` does for each action, in words for the person at the terminal."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from nightforge.core.control import read_stop_request, write_stop_request
+from nightforge.core.errors import ExitCode, InputError, NightforgeError, from_os_error
+from nightforge.core.paths import Project
+from nightforge.core.processes import TAG_VARIABLE, identity_of, spawn_detached
+from nightforge.pipeline.options import Options
+from nightforge.pipeline.records import current_state, last_record, read_object, running_record
+from nightforge.pipeline.status import page_url, print_status
+
+READY_LIMIT_S = 15.0
+_HOLDER_LIMIT_S = 5.0
+_ORCHESTRATOR = Path(__file__).resolve().parents[2] / "scripts" / "11_pipeline_orchestrator.py"
+
+
+def main(options: Options, argv: Sequence[str], project: Project | None = None) -> int:
+    """Carry out one action and return the exit code; errors are printed as what, where and next command."""
+    project = project or Project.find()
+    try:
+        return _act(options, argv, project)
+    except NightforgeError as error:
+        _say(f"error: {error}", sys.stderr)
+        return int(error.exit_code)
+    except OSError as error:
+        translated = from_os_error(error)
+        _say(f"error: {translated}", sys.stderr)
+        return int(translated.exit_code)
+
+
+def _act(options: Options, argv: Sequence[str], project: Project) -> int:
+    if options.action == "status":
+        return print_status(project, options.json)
+    if options.action == "dry-run":
+        return dry_run(project, options)
+    if options.action == "stop":
+        return stop(project, now=options.now)
+    if options.action == "foreground":
+        return foreground(project, options, argv)
+    return start(project, options, argv)
+
+
+def dry_run(project: Project, options: Options) -> int:
+    """Print the plan; reads the configuration, writes nothing."""
+    from nightforge.pipeline.plan import build_plan, format_plan
+
+    plan = build_plan(options.mode, force=options.force, pipeline=options.pipeline)
+    try:
+        from nightforge.config import load_config
+    except ImportError:  # before the first installation only the standard library is there
+        profile = f"{options.profile or 'as in pipeline_config.json'} (not checked: not installed yet)"
+    else:
+        profile = load_config(project, options.profile, options.overrides).profile
+    _say(format_plan(plan, profile))
+    return 0
+
+
+def stop(project: Project, now: bool = False) -> int:
+    """Ask the running pipeline to stop; asking a second time ends the running stage within 30 s."""
+    record = running_record(project)
+    if record is None:
+        _say("No pipeline is running here; there is nothing to stop.")
+        _say("Next     python launch_pipeline.py --status")
+        return 0
+    run_id = str(record["run_id"])
+    standing = _standing_request(project)
+    again = standing is not None and standing.get("run_id") == run_id
+    write_stop_request(project, run_id, "terminal", now=now or again)
+    state = read_object(project.live_state) or {}
+    stage = (state.get("current") or {}).get("stage")
+    what = f"stage {stage}" if stage else "the run"
+    if now or again:
+        _say(f"Run {run_id}: {what} is asked to end now and is ended by force after 30 s.")
+    else:
+        _say(f"Run {run_id}: {what} goes on to its next safe boundary, saves, and the run ends `stopped`.")
+        _say("Hurry    python launch_pipeline.py --stop --now")
+    _say("Watch    python launch_pipeline.py --status\nLater    python launch_pipeline.py --resume")
+    return 0
+
+
+def _standing_request(project: Project) -> dict[str, Any] | None:
+    try:
+        return read_stop_request(project)
+    except InputError:
+        project.stop_request.unlink(missing_ok=True)  # unreadable: replaced by the one written next
+        return None
+
+
+def foreground(project: Project, options: Options, argv: Sequence[str]) -> int:
+    """Run in this process and terminal; returns the run's exit code."""
+    from nightforge.pipeline.orchestrator import NONCE_VARIABLE, orchestrate
+
+    command = " ".join(("launch_pipeline.py", *argv))
+    if NONCE_VARIABLE in os.environ:  # started detached by `start`: nobody watches, the log is enough
+        return orchestrate(project, options, command=command)
+    from nightforge.pipeline.terminal import TerminalView
+
+    with TerminalView() as view:
+        code = orchestrate(project, options, command=command, observer=view)
+    state = current_state(project)
+    report = (state.get("result") or {}).get("report")
+    _say(f"Run {state['run_id']} {state['status']}" + (f"; report: {report}" if report else ""))
+    return code
+
+
+def start(project: Project, options: Options, argv: Sequence[str]) -> int:
+    """Start the orchestrator detached, wait until it says it is ready, and tell where to look. # ops D1"""
+    running = running_record(project)
+    if running is not None:
+        return _already(project, running)
+    config = _refuse_early(project, options)
+    note = _interrupted_note(project, options)
+    nonce = secrets.token_hex(8)
+    child = spawn_detached(
+        [sys.executable, str(_ORCHESTRATOR), *argv],
+        project.root,
+        project.live_log,
+        _child_environment(project, nonce),
+    )
+    record = _wait_ready(project, nonce, child.pid)
+    if record is None:
+        running = _wait_holder(project)
+        return _already(project, running) if running else _false_start(project)
+    if record.get("ended_at"):
+        note = (note + "\n" if note else "") + "The run has ended already; see --status."
+    url = _dashboard(project, config)
+    _tell_started(project, record, url, [text for text in (note, child.warning) if text])
+    return 0
+
+
+def _refuse_early(project: Project, options: Options) -> Any:
+    """Check in this terminal what would end the orchestrator at once; returns the configuration."""
+    from nightforge.core.clock import SystemClock
+    from nightforge.pipeline.preflight import check
+    from nightforge.pipeline.runs import new_run, resumed_run
+
+    if options.resume is None:
+        run = new_run(project, options, SystemClock())
+    else:
+        run = resumed_run(project, options.resume)
+    check(project, run.config, run.plan)
+    return run.config
+
+
+def _interrupted_note(project: Project, options: Options) -> str:
+    state = current_state(project)
+    if options.resume is not None or not state.get("resumable"):
+        return ""
+    return (
+        f"Note     run {state['run_id']} was {state['status']} and is left as it is; "
+        f"continue it later with: python launch_pipeline.py --resume {state['run_id']}"
+    )
+
+
+def _child_environment(project: Project, nonce: str) -> dict[str, str]:
+    from nightforge.pipeline.orchestrator import NONCE_VARIABLE
+
+    environment = {name: value for name, value in os.environ.items() if name != TAG_VARIABLE}
+    return {**environment, "NIGHTFORGE_ROOT": str(project.root), NONCE_VARIABLE: nonce}
+
+
+def _wait_ready(project: Project, nonce: str, pid: int) -> dict[str, Any] | None:
+    """Wait for the record that repeats our nonce; None if the child ended or 15 s have passed."""
+    deadline = time.monotonic() + READY_LIMIT_S
+    while time.monotonic() < deadline:
+        gone = identity_of(pid) is None  # looked at first: the record may be its last act
+        record = last_record(project)
+        if record is not None and record.get("nonce") == nonce:
+            return record
+        if gone:
+            return None
+        time.sleep(0.02)
+    return None
+
+
+def _wait_holder(project: Project) -> dict[str, Any] | None:
+    """Another launch may have been faster and not have written its record yet. # ops P4"""
+    from nightforge.core.processes import ProjectLock
+
+    deadline = time.monotonic() + _HOLDER_LIMIT_S
+    while time.monotonic() < deadline:
+        running = running_record(project)
+        if running is not None:
+            return running
+        probe = ProjectLock(project.lock)
+        if probe.acquire():  # nobody holds the project: our own orchestrator failed
+            probe.release()
+            return None
+        time.sleep(0.05)
+    return None
+
+
+def _false_start(project: Project) -> int:
+    try:
+        lines = project.live_log.read_text(encoding="utf-8", errors="replace").splitlines()[-40:]
+    except OSError:
+        lines = []
+    _say("error: the orchestrator did not start. The end of its log:", sys.stderr)
+    _say("\n".join(f"  {line}" for line in lines), sys.stderr)
+    _say(f"  next: read {project.live_log}, then python launch_pipeline.py --foreground", sys.stderr)
+    return int(ExitCode.FAILED)
+
+
+def _already(project: Project, record: dict[str, Any]) -> int:
+    state = current_state(project)
+    _say(
+        f"A pipeline is running already: run {record['run_id']} (pid {record['pid']}), {state.get('status')}."
+    )
+    _say(f"Page     {page_url(project) or 'python serve_dashboard.py --background'}")
+    _say("Watch    python launch_pipeline.py --status\nStop     python launch_pipeline.py --stop")
+    return 0
+
+
+def _dashboard(project: Project, config: Any) -> str:
+    """Make sure the server runs; its failure is told but never ends a run that has started."""
+    if not config.dashboard.autostart:
+        return (
+            page_url(project) or "off (dashboard.autostart is false); python serve_dashboard.py --background"
+        )
+    from nightforge.web.control import ensure_server
+
+    try:
+        return str(ensure_server(project, config.dashboard.host, config.dashboard.port).url)
+    except (NightforgeError, OSError) as error:
+        return f"not available: {error}"
+
+
+def _tell_started(project: Project, record: dict[str, Any], url: str, notes: Sequence[str]) -> None:
+    _say(f"Run      {record['run_id']}  (pid {record['pid']}), detached: this terminal may be closed")
+    _say(f"Page     {url}")
+    _say(f"Log      {project.relative(project.live_log)}  and  {record['folder']}/")
+    _say("Status   python launch_pipeline.py --status\nStop     python launch_pipeline.py --stop")
+    for note in notes:
+        _say(note)
+
+
+def _say(text: str, stream: Any = None) -> None:
+    (stream or sys.stdout).write(text + "\n")

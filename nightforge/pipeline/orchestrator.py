@@ -1,0 +1,270 @@
+"""One run from lock to last word: takes the project, sets the run up, lets the runner work, says how it
+ended.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from nightforge.core.atomic import write_json
+from nightforge.core.clock import Clock, SystemClock
+from nightforge.core.control import clear_stop_request, read_stop_request, write_stop_request
+from nightforge.core.errors import InputError, TemporaryError
+from nightforge.core.paths import Project
+from nightforge.core.processes import (
+    ProjectLock,
+    bind_children,
+    identity_of,
+    ignore_hangup,
+    on_stop_signals,
+    sweep_tagged,
+)
+from nightforge.pipeline.attempts import StageContext, stage_environment
+from nightforge.pipeline.hardware import HardwareSampler
+from nightforge.pipeline.history import TimingHistory
+from nightforge.pipeline.journal import JOURNAL, STATE, Journal, StateFiles, load_run
+from nightforge.pipeline.options import Options
+from nightforge.pipeline.preflight import check
+from nightforge.pipeline.recorder import Observer, Recorder
+from nightforge.pipeline.records import ACTIVE, last_record, read_object, record_path, running_record
+from nightforge.pipeline.registry import StageSpec
+from nightforge.pipeline.retry import RESUME_COMMAND
+from nightforge.pipeline.runlog import RunLog
+from nightforge.pipeline.runner import Policy, Runner, Services
+from nightforge.pipeline.runs import Run, new_run, previous_curve, resumed_run, write_config
+from nightforge.pipeline.states import LiveState, StageState
+
+NONCE_VARIABLE = "NIGHTFORGE_NONCE"
+_LOCK_WAIT_S = 2.0
+
+
+def orchestrate(
+    project: Project,
+    options: Options,
+    *,
+    command: str = "launch_pipeline.py",
+    observer: Observer | None = None,
+    policy: Policy | None = None,
+) -> int:
+    """Carry out a new or resumed run and return its exit code.
+
+    Raises InputError (2) for wrong input and TemporaryError (75) when another run holds the project;
+    nothing has been started then.
+    """
+    clock = SystemClock()
+    nonce = os.environ.pop(NONCE_VARIABLE, "") or secrets.token_hex(8)
+    if options.resume is None:
+        new_run(project, options, clock)  # wrong input is refused before anything is touched
+    with ExitStack() as stack:
+        _take(project, ProjectLock(project.lock), clock, stack)
+        signals = _Signals()
+        stack.callback(on_stop_signals(signals.hear))
+        ignore_hangup()
+        bind_children()
+        sweep_tagged(str((last_record(project) or {}).get("nonce", "")))
+        close_interrupted(project, clock)
+        clear_stop_request(project)
+        run = _prepare(project, options, clock, command)
+        log = stack.enter_context(_open_log(project, fresh=run.state is None))
+        observers = [RunLog(log.write, clock.monotonic), *([observer] if observer else [])]
+        recorder = _begin(project, run, clock, observers, command)
+        _write_record(project, run, nonce, clock)
+        stack.callback(_write_record, project, run, nonce, clock, ended=True)
+        stack.callback(clear_stop_request, project)
+        sampler = HardwareSampler(project.root)
+        sampler.start()
+        stack.callback(sampler.end)
+        services = _services(project, run, nonce, clock, signals, sampler)
+        return Runner(run.plan, run.config, recorder, services, policy).run()
+
+
+class _Signals:
+    """Counts SIGINT and SIGTERM: the first asks for a stop, the second for a stop now."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def hear(self) -> None:
+        self.count += 1
+
+
+def _take(project: Project, lock: ProjectLock, clock: Clock, stack: ExitStack) -> None:
+    """Get the project's lock; an orchestrator that is just ending is waited for."""
+    deadline = clock.monotonic() + _LOCK_WAIT_S
+    while not lock.acquire():
+        record = running_record(project)
+        if record is not None or clock.monotonic() > deadline:
+            who = f"run {record['run_id']}, pid {record['pid']}" if record else "another orchestrator"
+            raise TemporaryError(
+                f"a pipeline is running in this project already ({who})",
+                next_command="python launch_pipeline.py --status",
+            )
+        clock.sleep(0.05)
+    stack.callback(lock.release)
+
+
+def close_interrupted(project: Project, clock: Clock) -> None:
+    """Say in the journal of the last run that its orchestrator is gone, if it ended without a word.
+
+    Only the lock holder may call this: then nobody can be running.
+    """
+    state = read_object(project.live_state) or {}
+    folder = project.run_dir(str(state.get("run_id") or "none"))
+    if state.get("status") not in ACTIVE or not (folder / JOURNAL).is_file():
+        return
+    live, seq = load_run(folder)
+    if live.status not in ACTIVE:  # the journal knows better than its copy
+        return
+    recorder = Recorder(live, Journal(folder / JOURNAL, seq), _state_files(project, folder, clock), clock)
+    recorder.record("run_interrupted", next_command=RESUME_COMMAND)
+
+
+def _prepare(project: Project, options: Options, clock: Clock, command: str) -> Run:
+    if options.resume is not None:
+        run = resumed_run(project, options.resume)
+        check(project, run.config, run.plan)
+        return run
+    run = new_run(project, options, clock)
+    check(project, run.config, run.plan)
+    write_config(run, project, options, command)
+    return run
+
+
+def _begin(project: Project, run: Run, clock: Clock, observers: list[Any], command: str) -> Recorder:
+    """Write the first event of the run, or the one that continues it."""
+    recorder = Recorder(
+        run.state or LiveState(),
+        Journal(run.folder / JOURNAL, run.seq),
+        _state_files(project, run.folder, clock),
+        clock,
+        observers,
+    )
+    if run.state is not None:
+        recorder.record("run_resumed", pid=os.getpid())
+        return recorder
+    recorder.record(
+        "run_started",
+        run_id=run.run_id,
+        pid=os.getpid(),
+        pipeline=run.plan.pipeline,
+        profile=run.config.profile,
+        mode=run.plan.mode,
+        command=command,
+        phases=[{"id": number, "title": title} for number, title in run.plan.phases],
+        stages=[msgspec.to_builtins(_pending(spec)) for spec in run.plan.stages],
+        previous_curve=previous_curve(project),
+    )
+    return recorder
+
+
+def _pending(spec: StageSpec) -> StageState:
+    return StageState(
+        id=spec.key,
+        title=spec.title,
+        phase=spec.phase,
+        script=spec.script,
+        log=f"{spec.key}.log",
+        kind=spec.kind,
+        reads=spec.reads,
+        writes=spec.writes,
+    )
+
+
+def _state_files(project: Project, folder: Path, clock: Clock) -> StateFiles:
+    return StateFiles((folder / STATE, project.live_state), project.heartbeat, clock.monotonic)
+
+
+def _write_record(project: Project, run: Run, nonce: str, clock: Clock, ended: bool = False) -> None:
+    identity = identity_of(os.getpid(), nonce)
+    record = {
+        "run_id": run.run_id,
+        "pid": os.getpid(),
+        "nonce": nonce,
+        "identity": identity.to_dict() if identity else None,
+        "folder": project.relative(run.folder),
+        "log": project.relative(project.live_log),
+        "recorded_at": clock.now(),
+        "ended_at": clock.now() if ended else None,
+    }
+    try:
+        write_json(record_path(project), record)
+    except OSError as error:
+        if not ended:
+            raise
+        sys.stderr.write(f"{record_path(project)} can't be written: {error}\n")
+
+
+def _services(
+    project: Project, run: Run, nonce: str, clock: Clock, signals: _Signals, sampler: HardwareSampler
+) -> Services:
+    history = TimingHistory(project.timing_history, run.config.profile)
+    environment = stage_environment(project, run.config, run.run_id, nonce)
+    context = StageContext(project, run.folder, environment)
+    return Services(
+        clock=clock,
+        spawn=context.spawn,
+        stop_request=_stop_reader(project, run.run_id, signals, clock),
+        hardware=lambda: sampler.latest,
+        remember=history.remember,
+        history=history.of_stages,
+    )
+
+
+def _stop_reader(
+    project: Project, run_id: str, signals: _Signals, clock: Clock
+) -> Callable[[], dict[str, Any] | None]:
+    """Return a function that tells the standing stop request; signals become one as well. # ops S2"""
+    heard = 0
+
+    def read() -> dict[str, Any] | None:
+        nonlocal heard
+        try:
+            if signals.count > heard:
+                heard = signals.count
+                write_stop_request(project, run_id, "signal", now=heard > 1)
+            request = read_stop_request(project)
+        except InputError:  # unreadable is not "nobody asked": stopping is the safe reading
+            return {"by": "unreadable request", "requested_at": clock.now(), "now": signals.count > 1}
+        except OSError:  # no disk to write the request on: the stage gets no word, so it is ended
+            return {"by": "signal", "requested_at": clock.now(), "now": True} if heard else None
+        return request if request is not None and request.get("run_id") == run_id else None
+
+    return read
+
+
+def _open_log(project: Project, fresh: bool) -> _Log:
+    return _Log(project.live_log, fresh)
+
+
+class _Log:
+    """logs/pipeline_live.log; starts over with a new run. The detached orchestrator's output goes there as
+    well.
+    """
+
+    def __init__(self, path: Path, fresh: bool) -> None:
+        self._path = path
+        self._fresh = fresh
+
+    def __enter__(self) -> _Log:
+        self._file = self._path.open("ab", buffering=0)
+        if self._fresh:
+            self._file.truncate(0)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def write(self, text: str) -> None:
+        """Append a line; a full disk costs the line, not the run."""
+        try:
+            self._file.write(text.encode())
+        except OSError:
+            return  # told by the journal's own alert
