@@ -1,8 +1,8 @@
 """Finds which node of one program plays the part of which node of another, by wires and values.
 
 Two first guesses are made within each node type: by similarity that spreads along equal wires for some rounds
-(as in Blondel et al. 2004), and in order, which is exec order for canonical programs. Swaps that let more wires
-and values agree then improve both; the better one wins.
+(as in Blondel et al. 2004), and in order, which is exec order for canonical programs. Swaps that let more
+wires and values agree then improve both; the better one wins.
 """
 
 from __future__ import annotations
