@@ -15,22 +15,17 @@ from nightforge.web.messages import Response, etag_of
 FOLDER = Path(__file__).resolve().parents[2] / "dashboard"
 
 NAMES = (
-    "index.html",
     "live.html",
-    "flowchart.html",
     "favicon.svg",
     "tokens.css",
     "base.css",
     "live.css",
-    "hub.css",
-    "flowchart.css",
     "poll.js",
     "format.js",
     "status.js",
     "dom.js",
     "chart.js",
     "curve.js",
-    "scores.js",
     "log.js",
     "page.js",
     "actions.js",
@@ -38,13 +33,6 @@ NAMES = (
     "panels.js",
     "answers.js",
     "live.js",
-    "hub.js",
-    "hub_panels.js",
-    "mastery.js",
-    "runs.js",
-    "compare.js",
-    "flowchart.js",
-    "flow_layout.js",
 )
 
 _TYPES = {

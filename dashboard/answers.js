@@ -1,0 +1,33 @@
+// Exam prompts as they are answered: valid, score, what is missing; a click shows the program.
+
+import { h, keyed, setText } from "./dom.js";
+import { isNumber, list, objects, text } from "./format.js";
+
+/** Draw the newest answers into a list; existing rows stay, so an opened program stays open. */
+export function showAnswers(element, state) {
+  const rows = objects(state?.answers).filter((row) => text(row.prompt_id));
+  keyed(element, rows, (row) => row.prompt_id, answerRow, updateAnswer);
+  element.dataset.empty = rows.length ? "" : "true";
+}
+
+function answerRow() {
+  return h("details", { class: "answer" },
+    h("summary", {},
+      h("span", { class: "mark" }), h("span", { class: "score number" }), h("span", { class: "bar thin" }, h("span")), h("span", { class: "asked" }), h("span", { class: "missing muted small" })),
+    h("pre", { class: "program" }));
+}
+
+function updateAnswer(item, row) {
+  const [summary, program] = item.children;
+  const [mark, score, bar, asked, missing] = summary.children;
+  const valid = row.valid === true;
+  mark.className = `mark ${valid ? "done" : "failed"}`;
+  setText(mark, valid ? "●" : "✕");
+  mark.title = valid ? "a valid program" : "not a valid program";
+  setText(score, isNumber(row.score) ? row.score.toFixed(2) : "–");
+  bar.firstElementChild.style.width = `${Math.round(100 * Math.min(1, Math.max(0, isNumber(row.score) ? row.score : 0)))}%`;
+  setText(asked, text(row.instruction));
+  const names = list(row.missing).map((name) => text(name)).filter(Boolean);
+  setText(missing, !valid ? "not valid" : names.length ? `missing ${names.join(", ")}` : "");
+  setText(program, text(row.program, "no program"));
+}

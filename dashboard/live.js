@@ -1,0 +1,151 @@
+// The live page: state in, DOM out.
+
+import { launchWords, onAction, showActions } from "./actions.js";
+import { showAnswers } from "./answers.js";
+import { onResize } from "./chart.js";
+import { curveLines, showCurve } from "./curve.js";
+import { byId, commandLine, renderOnce, setClass, setText } from "./dom.js";
+import { ago, clock, clockRange, duration, exact, isNumber, moment, number, objects, secondsBetween, text } from "./format.js";
+import { logView } from "./log.js";
+import { page, startPage } from "./page.js";
+import { metricWords, showHardware, showTroubles } from "./panels.js";
+import { link, now } from "./poll.js";
+import { showStages } from "./stages.js";
+import { bannerOf, currentStage, isActive, mark, stageOf, stagesOf } from "./status.js";
+
+const chosen = { stage: null, middle: null };
+const log = logView(byId("log"));
+
+function render() {
+  const at = now();
+  const banner = bannerOf(page.state, link, at);
+  const state = banner.kind === "outdated" ? null : page.state;
+  showBanner(banner, state, at);
+  const empty = !state?.run_id;
+  byId("grid").hidden = empty || banner.kind === "outdated";
+  byId("welcome").hidden = !(empty && banner.kind === "idle");
+  document.body.classList.toggle("past", ["offline", "stale", "unreadable"].includes(banner.kind));
+  if (!empty) showRun(state, at);
+}
+
+function showBanner(banner, state, at) {
+  setClass(byId("banner"), `panel banner ${banner.status} ${banner.kind}`);
+  setText(byId("mark"), mark(banner.status));
+  setText(byId("title"), banner.title);
+  setText(byId("identity"), state?.run_id ? [state.pipeline, state.profile, `run ${text(state.run_id)}`].map((part) => text(part)).filter(Boolean).join(" · ") : "");
+  setText(byId("times"), state?.run_id ? timeWords(state, banner, at) : "");
+  byId("times").title = state?.started_at ? `started ${exact(state.started_at)}` : "";
+  setText(byId("detail"), banner.detail);
+  byId("detail").hidden = !banner.detail;
+  renderOnce(byId("command"), banner.command, () => (banner.command && banner.kind !== "idle" ? commandLine(banner.command) : null));
+  showReport(state, banner);
+  showActions(byId("actions"), byId("ask"));
+  showNow(state, banner, at);
+  const said = launchWords(page.server, state);
+  setText(byId("said"), said);
+  byId("said").hidden = !said;
+  document.title = titleWords(banner, state);
+}
+
+function timeWords(state, banner, at) {
+  const words = [`started ${clock(state.started_at, at)}`];
+  if (banner.kind === "finished") words.push(`ended ${clock(state.ended_at ?? state.updated_at, at)} (${ago(state.ended_at ?? state.updated_at, at)})`);
+  else words.push(duration(secondsBetween(state.started_at, banner.kind === "live" ? at : state.updated_at)));
+  if (banner.kind !== "live") return words.join(" · ");
+  const done = clockRange(state.eta?.done_at, at);
+  return [...words, done ? `done ${done}` : "first run, no estimate"].join(" · ");
+}
+
+function titleWords(banner, state) {
+  const stage = banner.kind === "live" ? currentStage(state) : null;
+  const { done, total } = stage?.progress ?? {};
+  const share = isNumber(done) && isNumber(total) && total > 0 ? ` ${Math.round((100 * done) / total)} %` : "";
+  return `${mark(banner.status)} ${stage ? text(stage.title) : banner.title}${share} – Nightforge`;
+}
+
+function showReport(state, banner) {
+  const ready = banner.kind === "finished" && text(state?.result?.report);
+  byId("report").hidden = !ready;
+  if (ready) byId("report").href = `/api/runs/${state.run_id}/report`;
+}
+
+function showNow(state, banner, at) {
+  const stage = currentStage(state);
+  const shown = Boolean(stage) && ["live", "stale", "offline", "unreadable"].includes(banner.kind);
+  byId("now").hidden = !shown;
+  if (!shown) return;
+  const { done, total, unit } = stage.progress ?? {};
+  const known = isNumber(done) && isNumber(total) && total > 0;
+  setText(byId("now-title"), text(stage.title));
+  byId("now-bar").hidden = !known;
+  byId("now-bar").firstElementChild.style.width = known ? `${Math.min(100, (100 * done) / total)}%` : "0";
+  const words = [known ? `${number(done)}/${number(total)} ${text(unit)}` : text(stage.step?.title), ...metricWords(stage, 2)];
+  if (banner.kind === "live") words.push(newsWords(state, stage, at));
+  setText(byId("now-words"), words.filter(Boolean).join(" · "));
+}
+
+function newsWords(state, stage, at) {
+  if (stage.status === "retrying") return "";
+  const last = moment(state.current?.last_progress_at);
+  if (last === null) return "";
+  return `last progress ${ago(state.current.last_progress_at, at)}`;
+}
+
+function showRun(state, at) {
+  const selected = selectedStage(state);
+  showStages(byId("stages"), state, selected, at, choose);
+  showMiddle(state);
+  showHardware(byId("hardware"), state);
+  showTroubles(byId("troubles"), state, at);
+  const stage = stageOf(state, selected);
+  const done = !isActive(state) || (stage?.ended_at ?? null) !== null;
+  log.show(text(state.run_id), selected ?? "orchestrator", stage ? `Log: ${text(stage.title)}` : "Log: orchestrator", done);
+}
+
+/** The stage a person chose, else the current one, else the one that failed or ran last. */
+function selectedStage(state) {
+  if (chosen.stage && stageOf(state, chosen.stage)) return chosen.stage;
+  const started = stagesOf(state).filter((stage) => stage.started_at);
+  const failed = started.find((stage) => stage.status === "failed");
+  return currentStage(state)?.id ?? failed?.id ?? started.at(-1)?.id ?? null;
+}
+
+function choose(key) {
+  chosen.stage = chosen.stage === key ? null : key;
+  render();
+}
+
+function showMiddle(state) {
+  const current = currentStage(state);
+  const answers = objects(state.answers).length > 0;
+  const natural = current && answers && current.phase >= 6 ? "answers" : "loss";
+  const middle = chosen.middle ?? natural;
+  for (const name of ["loss", "answers"]) {
+    byId(`tab-${name}`).setAttribute("aria-selected", String(name === middle));
+    byId(`tab-${name}`).tabIndex = name === middle ? 0 : -1;
+    byId(`pane-${name}`).hidden = name !== middle;
+  }
+  byId("legend").hidden = middle !== "loss";
+  byId("exam-words").hidden = middle !== "answers";
+  const stage = stageOf(state, "12");
+  setText(byId("exam-words"), stage ? metricWords(stage, 2).join(" · ") : "");
+  if (middle === "loss") showCurve(byId("curve"), byId("legend"), curveLines(state.curve), stageOf(state, "04")?.progress?.total);
+  else showAnswers(byId("answers"), state);
+}
+
+function choosePane(name) {
+  chosen.middle = name;
+  render();
+  byId(`tab-${name}`).focus();
+}
+
+for (const name of ["loss", "answers"]) {
+  byId(`tab-${name}`).addEventListener("click", () => choosePane(name));
+  byId(`tab-${name}`).addEventListener("keydown", (event) => {
+    if (event.key === "ArrowRight" || event.key === "ArrowLeft") choosePane(name === "loss" ? "answers" : "loss");
+  });
+}
+onResize(byId("curve"), render);
+onAction(render);
+byId("welcome-command").append(commandLine("python launch_pipeline.py"));
+startPage(render);

@@ -1,0 +1,39 @@
+// What every page does: follow the live state and the server's status, show the connection, call render().
+
+import { ago } from "./format.js";
+import { byId, setText } from "./dom.js";
+import { keepStatus, link, now, onTick, start, watch } from "./poll.js";
+
+/** The page's view of the world; written here only. */
+export const page = { state: null, server: null };
+
+let live = null;
+let loadedAssets = null;
+
+/** Begin polling; `render` is called after every answer and once a second. */
+export function startPage(render) {
+  live = watch("/logs/pipeline_live_state.json", {
+    onData: (value) => { page.state = value; link.error = null; },
+    onError: (error) => { link.error = error; },
+  });
+  watch("/api/status", { every: 5000, onData: keepServer });
+  onTick(() => { showLink(); render(); });
+  start();
+}
+
+/** Ask for the live state at once, after a change. */
+export const refreshLive = () => live?.refresh();
+
+function keepServer(value) {
+  page.server = value;
+  keepStatus(value);
+  loadedAssets ??= value.server?.assets;
+}
+
+function showLink() {
+  const updated = page.server && page.server.server?.assets !== loadedAssets;
+  const words = link.offline ? "server not answering, trying again"
+    : updated ? "the pages were updated: reload"
+    : page.state?.updated_at ? `state ${ago(page.state.updated_at, now())}` : "connected";
+  setText(byId("link"), link.lastNews === null && !link.offline ? "connecting" : words);
+}

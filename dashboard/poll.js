@@ -1,0 +1,183 @@
+// The only module that touches the network and the clock: one poller, one request in flight, ETag, back-off.
+
+const VISIBLE_MS = 2000;
+const HIDDEN_MS = 15000;
+const WORST_MS = 60000;
+const TIMEOUT_MS = 10000;
+
+/** What the pages know about the server. `skew` is server time minus ours, for browsers on another computer. */
+export const link = { offline: false, failures: 0, lastNews: null, skew: 0, error: null };
+
+const resources = [];
+const tickers = [];
+let busy = false;
+let timer = null;
+let status = null;
+
+/** The present moment by the server's clock, in milliseconds. */
+export const now = () => Date.now() + link.skew;
+
+/** Call `fn` about once a second while the page is visible, and after every answer. */
+export function onTick(fn) {
+  tickers.push(fn);
+}
+
+/**
+ * Poll `url` (a string, or a function that gives one or null for "not now"): onData(value) when it changed,
+ * onError({message, next_command}) when the server refuses. `every` is in milliseconds; null asks once.
+ */
+export function watch(url, { every = VISIBLE_MS, onData, onError = () => {} }) {
+  const resource = { url, every, onData, onError, etag: null, asked: null, due: 0 };
+  resources.push(resource);
+  return { refresh: () => hurry(resource) };
+}
+
+export function start() {
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) resources.forEach((resource) => { resource.due = resource.every === null ? resource.due : 0; });
+    plan(0);
+  });
+  setInterval(tick, 1000);
+  plan(0);
+}
+
+function tick() {
+  if (!document.hidden) tickers.forEach((fn) => fn());
+}
+
+function hurry(resource) {
+  resource.due = 0;
+  plan(0);
+}
+
+function plan(wait) {
+  clearTimeout(timer);
+  timer = setTimeout(step, wait);
+}
+
+async function step() {
+  if (busy) return;
+  const due = resources.filter((resource) => resource.due <= Date.now() && address(resource)).sort((a, b) => a.due - b.due)[0];
+  if (due) {
+    busy = true;
+    await ask(due);
+    busy = false;
+  }
+  plan(untilNext());
+}
+
+const address = (resource) => (typeof resource.url === "function" ? resource.url() : resource.url);
+
+function untilNext() {
+  const waits = resources.filter(address).map((resource) => resource.due - Date.now());
+  return Math.min(Math.max(20, Math.min(...waits, VISIBLE_MS)), WORST_MS);
+}
+
+async function ask(resource) {
+  const url = address(resource);
+  if (url !== resource.asked) resource.etag = null;
+  resource.asked = url;
+  try {
+    const response = await request(url, resource.etag ? { "If-None-Match": resource.etag } : {});
+    heard(response);
+    resource.due = resource.every === null ? Infinity : Date.now() + (document.hidden ? Math.max(HIDDEN_MS, resource.every) : resource.every);
+    await deliver(resource, response);
+  } catch (error) {
+    if (!(error instanceof TypeError || error.name === "AbortError" || error.name === "TimeoutError")) throw error;
+    lost(resource);
+  }
+  tick();
+}
+
+async function deliver(resource, response) {
+  if (response.status === 304) return;
+  const value = await json(response);
+  if (!response.ok || value === null) {
+    resource.etag = null;
+    resource.onError(value?.error ?? { message: `the server answered ${response.status}`, next_command: null });
+    return;
+  }
+  resource.etag = response.headers.get("ETag");
+  resource.onData(value);
+}
+
+function heard(response) {
+  const date = Date.parse(response.headers.get("Date") ?? "");
+  // Date has whole seconds: a smaller difference than 2 s is not one.
+  if (!Number.isNaN(date)) link.skew = Math.abs(date - Date.now()) > 2000 ? date - Date.now() : 0;
+  link.lastNews = now();
+  link.failures = 0;
+  link.offline = false;
+}
+
+function lost(resource) {
+  link.failures += 1;
+  link.offline = link.failures >= 2 || link.lastNews === null;
+  const wait = Math.min(WORST_MS, VISIBLE_MS * 2 ** (link.failures - 1)) * (0.8 + 0.4 * Math.random());
+  for (const each of resources) if (each.due !== Infinity) each.due = Math.max(each.due, Date.now() + wait);
+  resource.due = Date.now() + wait;
+}
+
+function request(url, headers = {}, body = undefined) {
+  return fetch(url, {
+    method: body === undefined ? "GET" : "POST",
+    headers,
+    body,
+    cache: "no-store",
+    credentials: "omit",
+    redirect: "error",
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  });
+}
+
+async function json(response) {
+  try {
+    return await response.json();
+  } catch {
+    return null; // not JSON: the caller reports the HTTP status
+  }
+}
+
+/** Ask once, outside the poll: {ok, value, error}. Never throws. */
+export async function fetchOnce(url, { asText = false } = {}) {
+  try {
+    const response = await request(url);
+    if (response.ok) return { ok: true, value: asText ? await response.text() : await json(response) };
+    return { ok: false, error: (await json(response))?.error ?? { message: `the server answered ${response.status}` } };
+  } catch {
+    return { ok: false, error: { message: "the dashboard server does not answer", next_command: "python serve_dashboard.py --background" } };
+  }
+}
+
+/** Keep the server's own status: it carries the token for changes. */
+export function keepStatus(value) {
+  status = value;
+}
+
+/** Ask for the status now; after a server restart the old token no longer counts. */
+async function serverStatus() {
+  const answer = await fetchOnce("/api/status");
+  status = answer.ok ? answer.value : null;
+}
+
+/** Ask for a change; the same request id is repeated if the server was restarted in between. */
+export async function post(path, fields) {
+  const body = JSON.stringify({ ...fields, request_id: crypto.randomUUID() });
+  for (const attempt of [1, 2]) {
+    if (!status || attempt === 2) await serverStatus();
+    if (!status) return { ok: false, error: { message: "the dashboard server does not answer", next_command: "python serve_dashboard.py --background" } };
+    const answer = await change(path, body);
+    if (answer.status !== 403 || attempt === 2) return answer;
+  }
+  return null;
+}
+
+async function change(path, body) {
+  try {
+    const response = await request(path, { "Content-Type": "application/json", "X-Nightforge-Token": status.token }, body);
+    const value = await json(response);
+    return { ok: response.ok, status: response.status, value, error: response.ok ? null : value?.error ?? { message: `the server answered ${response.status}` } };
+  } catch {
+    return { ok: false, status: 0, error: { message: "the dashboard server does not answer", next_command: "python serve_dashboard.py --background" } };
+  }
+}

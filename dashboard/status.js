@@ -1,0 +1,139 @@
+// What the state means, in words and symbols. Pure: state, connection and moment in, sentences out.
+
+import { ago, duration, moment, objects, plural, secondsBetween, text } from "./format.js";
+
+export const SCHEMA = 1;
+const STALE_S = 30; // the orchestrator writes at least every 2 s; 15 missed beats mean trouble
+const ACTIVE = new Set(["starting", "running", "retrying", "stopping"]);
+
+const MARKS = {
+  idle: "○", pending: "○", starting: "◐", running: "◐", retrying: "⏸", stopping: "◐", waiting: "⏸",
+  done: "●", succeeded: "●", fail: "✕", failed: "✕", skipped: "–", stopped: "■",
+  offline: "✕", stale: "!", outdated: "!", unreadable: "!", warning: "!", critical: "✕", info: "○",
+};
+const WORDS = {
+  idle: "idle", pending: "to do", starting: "starting", running: "running", retrying: "waiting to retry", stopping: "stopping",
+  succeeded: "done", failed: "failed", skipped: "skipped", stopped: "stopped", done: "done", fail: "failed",
+};
+
+export const mark = (status) => MARKS[status] ?? "○";
+export const word = (status) => WORDS[status] ?? text(status, "unknown");
+export const isActive = (state) => ACTIVE.has(state?.status);
+export const knownStatus = (status) => (status in WORDS ? status : "idle");
+
+export const stagesOf = (state) => objects(state?.stages).filter((stage) => text(stage.id));
+export const stageOf = (state, id) => stagesOf(state).find((stage) => stage.id === id) ?? null;
+export const currentStage = (state) => stageOf(state, state?.current?.stage);
+
+/** Seconds without news from the orchestrator. */
+export function silence(state, now) {
+  const last = Math.max(moment(state?.updated_at) ?? 0, moment(state?.heartbeat?.at) ?? 0);
+  return last ? (now - last) / 1000 : null;
+}
+
+/**
+ * What holds right now: {kind, status, title, detail, command}. `link` is poll.js's view of the server.
+ * kind: live | finished | stale | offline | outdated | unreadable | idle
+ */
+export function bannerOf(state, link, now) {
+  if (link.offline) return offline(state, link, now);
+  if (link.error) {
+    return { kind: "unreadable", status: "unreadable", title: "State not readable", detail: link.error.message, command: link.error.next_command };
+  }
+  if (!state) return { kind: "connecting", status: "idle", title: "Connecting", detail: "", command: null };
+  if (state.schema_version !== SCHEMA) return outdated(state);
+  if (!state.run_id || state.status === "idle") {
+    return { kind: "idle", status: "idle", title: "No run yet", detail: "Nothing has been trained in this project.", command: "python launch_pipeline.py" };
+  }
+  if (isActive(state)) return active(state, now);
+  return ended(state);
+}
+
+function offline(state, link, now) {
+  const seen = link.lastNews ? `Last answer ${ago(new Date(link.lastNews).toISOString(), now)}. ` : "";
+  const rest = state?.run_id ? "What is shown below is from then; a run goes on without the dashboard." : "A run goes on without it.";
+  return { kind: "offline", status: "offline", title: "Dashboard server not answering", detail: seen + rest, command: "python serve_dashboard.py --background" };
+}
+
+function outdated(state) {
+  const theirs = text(state.schema_version, "none");
+  return {
+    kind: "outdated", status: "outdated", title: "Page and run speak different versions",
+    detail: `The run writes state version ${theirs}, this page reads version ${SCHEMA}. Restart the dashboard server, then reload this page.`,
+    command: "python serve_dashboard.py --stop",
+  };
+}
+
+function active(state, now) {
+  const quiet = silence(state, now);
+  if (quiet !== null && quiet > STALE_S) {
+    return {
+      kind: "stale", status: "stale", title: `No news for ${duration(quiet)}`,
+      detail: `The run was ${word(state.status)} when the orchestrator was last heard. It may be gone, or the computer asleep.`,
+      command: "python launch_pipeline.py --status",
+    };
+  }
+  return { kind: "live", status: state.status, title: TITLES[state.status], detail: activeDetail(state, now), command: null };
+}
+
+const TITLES = { starting: "Starting", running: "Running", retrying: "Waiting to retry", stopping: "Stopping" };
+
+function activeDetail(state, now) {
+  if (state.status === "retrying") return retryWords(state, now);
+  if (state.status === "stopping") return "Waiting for the next safe boundary; what is done so far is kept.";
+  return "";
+}
+
+/** "Train LoRA adapter will be started again in 28 s (attempt 2 of 3)." */
+export function retryWords(state, now) {
+  const retry = state.retry;
+  if (!retry) return "";
+  const title = text(stageOf(state, retry.stage)?.title, text(retry.stage));
+  const left = secondsBetween(new Date(now).toISOString(), retry.next_at);
+  const when = left !== null && left > 0.5 ? `in ${duration(left)}` : "now";
+  return `${title} starts again ${when} (attempt ${text(retry.attempt)} of ${text(retry.max_attempts)}).`;
+}
+
+function ended(state) {
+  const took = duration(secondsBetween(state.started_at, state.ended_at ?? state.updated_at));
+  const base = { kind: "finished", status: knownStatus(state.status), command: null };
+  if (state.status === "succeeded") {
+    const what = text(state.result?.version) ? `${state.result.version} is trained, examined and backed up` : "all stages are done";
+    return { ...base, title: "Finished", detail: `${capital(what)}; it took ${took}.` };
+  }
+  if (state.status === "stopped") {
+    return { ...base, title: "Stopped", detail: stoppedWords(state), command: state.resumable ? "python launch_pipeline.py --resume" : null };
+  }
+  const error = objects(state.errors).at(-1);
+  const stage = stagesOf(state).find((row) => row.status === "failed");
+  return {
+    ...base, title: stage ? `Failed in ${text(stage.title)}` : "Failed", detail: text(error?.message, text(stage?.message, "No reason was recorded.")),
+    command: text(error?.next_command) || (state.resumable ? "python launch_pipeline.py --resume" : null),
+  };
+}
+
+function stoppedWords(state) {
+  const done = stagesOf(state).filter((stage) => stage.status === "succeeded" || stage.status === "skipped").length;
+  const by = state.stop?.by ? ` by ${byWords(state.stop.by)}` : "";
+  return `Stopped${by} after ${done} of ${plural(stagesOf(state).length, "stage")}${state.resumable ? "; it can go on where it was" : ""}.`;
+}
+
+export const byWords = (by) => ({ page: "a page", terminal: "the terminal", signal: "a signal" })[by] ?? text(by, "somebody");
+
+/** Who asked to stop and whether the run has answered; empty when nobody asked. */
+export function stopWords(state, now) {
+  const stop = state?.stop;
+  if (!stop) return "";
+  const asked = `Stop asked by ${byWords(stop.by)} ${ago(stop.requested_at, now)}`;
+  return stop.answered_at ? `${asked}, answered ${ago(stop.answered_at, now)}.` : `${asked}, not answered yet.`;
+}
+
+function capital(words) {
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/** Seconds a stage has run or took; null before it started. */
+export function stageSeconds(stage, now) {
+  if (!stage?.started_at) return null;
+  return secondsBetween(stage.started_at, stage.ended_at ?? now);
+}

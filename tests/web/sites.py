@@ -1,0 +1,97 @@
+"""A small project with one recorded state, and a server for it on a free loopback port."""
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from nightforge.core.clock import format_time, parse_time
+from nightforge.core.paths import Project
+from nightforge.web.server import DashboardServer, open_servers
+
+STATES = Path(__file__).parent / "states"
+RUN_ID = "20261121-171500-3f2a"
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+
+
+def moved(value: Any, age_s: float = 1.0) -> Any:
+    """Shift every time in a recorded value so that its `updated_at` (or `generated_at`) is `age_s` seconds ago."""
+    mark = value.get("updated_at") or value.get("generated_at")
+    if mark is None:
+        return value
+    shift = datetime.now(UTC) - timedelta(seconds=age_s) - parse_time(mark)
+    text = json.dumps(value)
+    return json.loads(_TIME.sub(lambda match: format_time(parse_time(match.group()) + shift), text))
+
+
+def recorded(name: str, age_s: float = 1.0) -> dict[str, Any]:
+    """Read a recorded state and move it to now."""
+    return moved(json.loads((STATES / f"{name}.json").read_text(encoding="utf-8")), age_s)
+
+
+def make_project(root: Path, state: dict[str, Any] | None = None, log: str = "") -> Project:
+    """Make a project folder that holds `state` as its live state and as the state of its run."""
+    project = Project(root)
+    project.profiles.mkdir(parents=True)
+    for name in ("tiny", "smol"):
+        (project.profiles / f"{name}.json").write_text("{}")
+    project.logs.mkdir()
+    if state is not None:
+        put_state(project, state, log)
+    return project
+
+
+def put_state(project: Project, state: dict[str, Any], log: str = "") -> None:
+    """Write the live state, the run's own copy, a configuration and the log of every stage."""
+    text = json.dumps(state)
+    project.live_state.write_text(text)
+    folder = project.run_dir(str(state.get("run_id") or RUN_ID))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "state.json").write_text(text)
+    (folder / "config.json").write_text(json.dumps({"profile": "tiny", "config": {"training": {"epochs": 2}}}))
+    (folder / "report.md").write_text("# Report\n")
+    for stage in state.get("stages", []):
+        if isinstance(stage, dict) and isinstance(stage.get("id"), str):
+            (folder / f"{stage['id']}.log").write_text(log or f"log of {stage['id']}\n", encoding="utf-8")
+
+
+@dataclass
+class Site:
+    """A running server and its project."""
+
+    project: Project
+    server: DashboardServer
+
+    @property
+    def port(self) -> int:
+        return self.server.server_port
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def token(self) -> str:
+        return self.server.application._parts.gate.token
+
+
+@contextmanager
+def serving(project: Project, port: int = 0) -> Iterator[Site]:
+    """Serve `project` from threads of this process."""
+    servers = open_servers(project, "127.0.0.1", port)
+    threads = [threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True) for server in servers]
+    for thread in threads:
+        thread.start()
+    try:
+        yield Site(project, servers[0])
+    finally:
+        for server in servers:
+            server.shutdown()
+            server.server_close()
+        for thread in threads:
+            thread.join()
