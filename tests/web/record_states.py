@@ -116,7 +116,7 @@ def state(status, current=None, into=0, **extra):
         "updated_at": at(clock), "ended_at": None, "phases": [{"id": n + 1, "title": t} for n, t in enumerate(TITLES)],
         "stages": stages, "current": None, "curve": {"train": [], "eval": [], "lr": [], "previous": None}, "eta": None,
         "heartbeat": {"at": at(clock), "stage_at": at(clock - 1)},
-        "hardware": {"cpu_percent": 187.0, "memory_used_mb": 5321, "memory_total_mb": 24064, "disk_free_mb": 48213,
+        "hardware": {"cpu_percent": 93.0, "memory_used_mb": 5321, "memory_total_mb": 24064, "disk_free_mb": 48213,
                      "gpus": []},
         "nodes": {}, "errors": [], "retry": None, "alerts": [], "answers": [], "stop": None, "result": None,
         "resumable": False,
