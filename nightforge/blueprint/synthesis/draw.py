@@ -1,4 +1,4 @@
-"""The state of one program being drawn: the random source, the variables and labels in reach, and weighted choice."""
+"""The state of one program being drawn: random source, variables and labels in reach, weighted choice."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Draw:
         raise Impossible("no pattern fits")
 
     def variable(self, type_: str, *, apart_from: str = "") -> str:
-        """The name of a variable of a type: one already in the program two times in three, otherwise a new one."""
+        """The name of a variable of a type: a known one two times in three, otherwise a new one."""
         known = [v.name for v in self.variables.values() if v.type == type_ and v.name != apart_from]
         if known and (self.chance(0.65) or len(self.variables) >= MAX_VARIABLES):
             return self.pick(known)
@@ -118,7 +118,8 @@ class Draw:
             return self.pick(pools.TEXT_ALONE)
         if kind < 0.9:
             return f"{self.pick(pools.TEXT_SUBJECTS)} {self.pick(pools.TEXT_STATES)}"
-        return f"{self.pick(pools.TEXT_SUBJECTS)} {self.pick(pools.TEXT_SUBJECTS)} {self.pick(pools.TEXT_STATES)}"
+        first, second = self.pick(pools.TEXT_SUBJECTS), self.pick(pools.TEXT_SUBJECTS)
+        return f"{first} {second} {self.pick(pools.TEXT_STATES)}"
 
     def label(self, type_: str) -> str:
         """A label in reach whose pin has a type."""

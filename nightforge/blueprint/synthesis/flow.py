@@ -1,7 +1,7 @@
 """Steps that decide, repeat or wait, and how a body of steps is drawn and said.
 
-One rule keeps the English unambiguous: only the body said last may itself end in a deciding step, so that a trailing
-"otherwise" always belongs to the innermost one.
+One rule keeps the English unambiguous: only the body said last may itself end in a deciding step, so that a
+trailing "otherwise" always belongs to the innermost one.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ def multi_gate(d: Draw) -> Part:
 
 
 def _repeat(d: Draw, labels: dict[str, str]) -> tuple[dict[str, Steps], str, str]:
-    """Draw a loop body with the labels it hands over, and what runs afterwards; returns bodies and both texts."""
+    """Draw a loop body with the labels it hands over, and what runs afterwards; returns both and their words."""
     before = dict(d.labels)
     d.labels.update(labels)
     after = d.chance(0.35)

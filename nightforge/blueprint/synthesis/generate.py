@@ -35,7 +35,7 @@ class Example:
 def generate(
     rng: Random, count: int, *, focus: Mapping[str, float] | None = None, max_nodes: int = 12
 ) -> list[Example]:
-    """Draw `count` valid examples of 2 to `max_nodes` nodes; `focus` (node type -> weight) raises the odds of a type.
+    """Draw `count` valid examples of 2 to `max_nodes` nodes; `focus` maps node types to odds to add.
 
     The same random state gives the same examples. A program that does not pass the checker is a defect of the
     generator and raises AssertionError.

@@ -1,4 +1,4 @@
-"""Whole programs: events with their bodies, the custom events that are called, and what links handlers together."""
+"""Whole programs: events with their bodies, the custom events they call, and what links handlers together."""
 
 from __future__ import annotations
 
@@ -21,23 +21,50 @@ class EventKind:
     gives: tuple[tuple[str, str, str], ...] = ()
 
 
+OTHER = ("other actor", "OtherActor", "Actor")
 EVENTS = (
-    EventKind("Event_BeginPlay", ("when the game starts", "on begin play", "when play begins", "at the start"), 8.0),
-    EventKind("Event_Tick", ("every frame", "on every tick", "on tick"), 3.0,
-              (("delta seconds", "DeltaSeconds", "Float"),)),
+    EventKind(
+        "Event_BeginPlay", ("when the game starts", "on begin play", "when play begins", "at the start"), 8
+    ),
+    EventKind(
+        "Event_Tick",
+        ("every frame", "on every tick", "on tick"),
+        3,
+        (("delta seconds", "DeltaSeconds", "Float"),),
+    ),
     EventKind("Event_EndPlay", ("when play ends", "on end play"), 1.2),
-    EventKind("Event_ActorBeginOverlap", ("when something overlaps the actor", "on begin overlap",
-              "when an actor begins to overlap"), 4.0, (("other actor", "OtherActor", "Actor"),)),
-    EventKind("Event_ActorEndOverlap", ("when the overlap ends", "on end overlap", "when an actor stops overlapping"),
-              1.8, (("other actor", "OtherActor", "Actor"),)),
-    EventKind("Event_AnyDamage", ("when the actor takes damage", "on any damage"), 2.2,
-              (("damage", "Damage", "Float"), ("damage causer", "DamageCauser", "Actor"))),
-    EventKind("Event_Hit", ("when the actor hits something", "on hit"), 1.5,
-              (("other actor", "Other", "Actor"), ("hit normal", "HitNormal", "Vector"))),
-    EventKind("Event_InputAction", ("when the {n} action is {p}", "on the {n} action {p}"), 4.0),
-    EventKind("Event_InputKey", ("when the {n} key is {p}", "on key {n} {p}"), 3.0),
-    EventKind("Event_CustomEvent", ("when the event {n} is called", "on the custom event {n}", "in the event {n}"), 1.5),
-)  # fmt: skip
+    EventKind(
+        "Event_ActorBeginOverlap",
+        ("when something overlaps the actor", "on begin overlap", "when an actor begins to overlap"),
+        4,
+        (OTHER,),
+    ),
+    EventKind(
+        "Event_ActorEndOverlap",
+        ("when the overlap ends", "on end overlap", "when an actor stops overlapping"),
+        1.8,
+        (OTHER,),
+    ),
+    EventKind(
+        "Event_AnyDamage",
+        ("when the actor takes damage", "on any damage"),
+        2.2,
+        (("damage", "Damage", "Float"), ("damage causer", "DamageCauser", "Actor")),
+    ),
+    EventKind(
+        "Event_Hit",
+        ("when the actor hits something", "on hit"),
+        1.5,
+        (("other actor", "Other", "Actor"), ("hit normal", "HitNormal", "Vector")),
+    ),
+    EventKind("Event_InputAction", ("when the {n} action is {p}", "on the {n} action {p}"), 4),
+    EventKind("Event_InputKey", ("when the {n} key is {p}", "on key {n} {p}"), 3),
+    EventKind(
+        "Event_CustomEvent",
+        ("when the event {n} is called", "on the custom event {n}", "in the event {n}"),
+        1.5,
+    ),
+)
 BY_TYPE = {event.type: event for event in EVENTS}
 ORDER = {event.type: place for place, event in enumerate(EVENTS)}  # also the order of the catalog
 
@@ -63,7 +90,7 @@ class Drawn:
 
 
 def draw_program(d: Draw, *, large: bool) -> Drawn:
-    """Draw one to three handlers, then define every custom event they call; handlers stand in catalog order."""
+    """Draw the handlers, then define every custom event they call; handlers stand in catalog order."""
     scenes: list[Scene] = []
     used: set[str] = set()
     if d.chance(0.03 + 0.3 * d.focus.get("Gate", 0.0)):
@@ -131,7 +158,7 @@ def _define(d: Draw, scenes: list[Scene], name: str, steps: Callable[..., Steps]
 
 
 def _add(d: Draw, scenes: list[Scene], event: EventKind, bodies: dict[str, Steps], *, name: str) -> None:
-    """Append a handler and one clause per body; body "" runs behind Then, the others behind Pressed or Released."""
+    """Append a handler and a clause per body; body "" runs behind Then, others behind Pressed or Released."""
     prop = {"Event_InputAction": "ActionName", "Event_InputKey": "Key", "Event_CustomEvent": "EventName"}
     props = ((prop[event.type], name),) if name else ()
     outs = tuple((pin.capitalize() or "Then", steps) for pin, steps in bodies.items())

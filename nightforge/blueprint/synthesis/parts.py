@@ -1,7 +1,7 @@
 """The tree a program is composed of, before it becomes a graph.
 
-A `Part` is one node together with what feeds it (data inputs) and what runs behind its exec outputs (bodies). It also
-carries the English that asked for it, so that composing parts composes the program and the instruction at once.
+A `Part` is one node together with what feeds it (data inputs) and what runs behind its exec outputs (bodies).
+It also carries the English that asked for it: composing parts composes program and instruction at once.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ BLOCK = "@block"  # several steps asked for with one phrase
 class Part:
     """One node with its inputs and the steps behind its exec outputs.
 
-    `out` is the data pin a consumer reads; `entry` the exec pin steps arrive at; `then` the exec pin the next step
-    continues from, empty where nothing can follow. `binds` publishes data pins as labels for later parts, and `label`
-    names the node itself for a `LINK`.
+    `out` is the data pin a consumer reads; `entry` the exec pin steps arrive at; `then` the exec pin the next
+    step continues from, empty where nothing can follow. `binds` publishes data pins as labels for later parts,
+    and `label` names the node itself for a `LINK`.
     """
 
     type: str

@@ -1,35 +1,38 @@
 """Words, names and numbers the generator draws from.
 
-The pools are moderate on purpose: copying a name from the instruction into the program must be learnable by a model of
-three million parameters, so every word is met hundreds of times, in thousands of combinations.
+The pools are moderate on purpose: copying a name from the instruction into the program must be learnable by a
+model of three million parameters, so every word is met hundreds of times, in thousands of combinations.
 """
 
 from __future__ import annotations
 
 TEXT_SUBJECTS = (
-    "door", "gate", "lamp", "key", "coin", "bridge", "engine", "shield", "target", "player", "enemy", "trap",
-    "chest", "torch", "wave", "alarm", "pump", "lever", "portal", "crystal", "guard", "score", "timer", "signal",
-    "water", "fire", "power", "round", "rocket", "ladder",
+    "door", "gate", "lamp", "key", "coin", "bridge", "engine", "shield", "target", "player",
+    "enemy", "trap", "chest", "torch", "wave", "alarm", "pump", "lever", "portal", "crystal",
+    "guard", "score", "timer", "signal", "water", "fire", "power", "round", "rocket", "ladder",
 )  # fmt: skip
 TEXT_STATES = (
-    "open", "closed", "ready", "lost", "found", "active", "empty", "full", "broken", "safe", "locked", "done",
-    "started", "stopped", "low", "high", "gone", "hit", "armed", "charged", "taken", "near", "cold", "hot",
+    "open", "closed", "ready", "lost", "found", "active", "empty", "full", "broken", "safe",
+    "locked", "done", "started", "stopped", "low", "high", "gone", "hit", "armed", "charged",
+    "taken", "near", "cold", "hot",
 )  # fmt: skip
 TEXT_ALONE = (
-    "hello", "welcome", "goodbye", "warning", "danger", "success", "failed", "tick", "tock", "game over", "try again",
-    "well done", "wait", "go", "stop", "next", "first", "last", "yes", "no", "too far", "too close", "not yet", "bye",
+    "hello", "welcome", "goodbye", "warning", "danger", "success", "failed", "tick", "tock", "game
+    over", "try again", "well done", "wait", "go", "stop", "next", "first", "last", "yes", "no",
+    "too far", "too close", "not yet", "bye",
 )  # fmt: skip
 
 FLOAT_NAMES = (
-    "Speed", "Health", "Fuel", "Energy", "Height", "Damage", "Range", "Charge", "Heat", "Stamina", "Armor", "Mana",
-    "Pressure", "Angle", "Distance", "Oxygen",
+    "Speed", "Health", "Fuel", "Energy", "Height", "Damage", "Range", "Charge", "Heat", "Stamina",
+    "Armor", "Mana", "Pressure", "Angle", "Distance", "Oxygen",
 )  # fmt: skip
 INT_NAMES = (
-    "Score", "Coins", "Lives", "Level", "Ammo", "Keys", "Wave", "Count", "Steps", "Gems", "Hits", "Stars",
+    "Score", "Coins", "Lives", "Level", "Ammo", "Keys", "Wave", "Count", "Steps", "Gems", "Hits",
+    "Stars",
 )  # fmt: skip
 BOOL_NAMES = (
-    "IsOpen", "IsLit", "IsLocked", "HasKey", "IsActive", "IsReady", "IsAlive", "CanJump", "IsArmed", "IsHot",
-    "HasPower", "IsOn",
+    "IsOpen", "IsLit", "IsLocked", "HasKey", "IsActive", "IsReady", "IsAlive", "CanJump", "IsArmed",
+    "IsHot", "HasPower", "IsOn",
 )  # fmt: skip
 STRING_NAMES = ("Message", "PlayerName", "Label", "Title", "Hint", "Status")
 VECTOR_NAMES = ("Home", "StartPoint", "Goal", "Offset", "SpawnPoint", "Anchor")
@@ -43,12 +46,12 @@ INT_LISTS = ("Numbers", "Scores", "Codes")
 WIDGET_NAMES = ("Menu", "Panel", "Banner", "Popup")
 
 BLUEPRINT_WORDS = (
-    "Lantern", "Door", "Coin", "Turret", "Lift", "Fan", "Trap", "Chest", "Rocket", "Beacon", "Pump", "Bridge",
-    "Portal", "Drone", "Statue", "Switch", "Crate", "Fountain", "Crystal", "Alarm",
+    "Lantern", "Door", "Coin", "Turret", "Lift", "Fan", "Trap", "Chest", "Rocket", "Beacon", "Pump",
+    "Bridge", "Portal", "Drone", "Statue", "Switch", "Crate", "Fountain", "Crystal", "Alarm",
 )  # fmt: skip
 EVENT_NAMES = (
-    "Refill", "Explode", "Unlock", "Reset", "Heal", "Blink", "Reload", "Launch", "Repair", "Charge", "OpenDoor",
-    "CloseDoor", "Respawn", "Alert", "Cooldown", "Collect",
+    "Refill", "Explode", "Unlock", "Reset", "Heal", "Blink", "Reload", "Launch", "Repair", "Charge",
+    "OpenDoor", "CloseDoor", "Respawn", "Alert", "Cooldown", "Collect",
 )  # fmt: skip
 ACTION_NAMES = ("Jump", "Fire", "Interact", "Sprint", "Crouch", "Reload", "Dash", "Use", "Throw", "Pause")
 AXIS_NAMES = ("MoveForward", "MoveRight", "Turn", "LookUp")

@@ -1,0 +1,197 @@
+"""Lessons and held-out exams: JSON files written by people, accepted only when every answer is valid."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from nightforge.blueprint.canonical import canonicalize, structure_key
+from nightforge.blueprint.check import validate
+from nightforge.blueprint.graph import Blueprint
+from nightforge.blueprint.printer import to_text
+from nightforge.blueprint.rows import Row, make_row, row_hash
+from nightforge.core.atomic import read_json
+from nightforge.core.errors import InputError
+
+SCHEMA_VERSION = 1
+_LESSON_KEYS = {"schema_version", "lesson_id", "lesson_name", "description", "holdout", "prompts"}
+_PROMPT_KEYS = {"id", "category", "instruction", "expected_dsl"}
+_QUOTED = re.compile(r'("[^"]*")')
+CASUAL = (
+    (r"\b[Pp]lease ", ""),
+    (r"\bis greater than\b", "is over"),
+    (r"\bis less than\b", "is under"),
+    (r"\botherwise\b", "else"),
+    (r"\bevery frame\b", "each frame"),
+    (r"\bseconds\b", "secs"),
+    (r"\bvariable\b", "var"),
+)
+TECHNICAL = (
+    (r"\b[Ww]hen the game starts\b", "on BeginPlay"),
+    (r"\b[Ee]very frame\b", "on Tick"),
+    (r"\bis greater than\b", "is >"),
+    (r"\bis less than\b", "is <"),
+    (r"\bseconds\b", "s"),
+    (r"\botherwise\b", "on False"),
+)
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One task with its reference answer in canonical text."""
+
+    id: str
+    lesson_id: str
+    category: str
+    instruction: str
+    expected_dsl: str
+    blueprint: Blueprint
+
+    @cached_property
+    def hash(self) -> str:
+        """Content hash over instruction and answer, the same as a training row's."""
+        return row_hash(self.instruction, self.expected_dsl)
+
+    @cached_property
+    def structure(self) -> str:
+        """Structure key of the answer."""
+        return structure_key(self.blueprint)
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A lesson file; `holdout` prompts are examined and never trained on."""
+
+    lesson_id: str
+    lesson_name: str
+    description: str
+    holdout: bool
+    prompts: tuple[Prompt, ...]
+    path: Path
+
+
+def load_lesson(path: Path) -> Lesson:
+    """Read and check one lesson file.
+
+    Raises InputError naming the file, the prompt with its line, and the line within a bad answer.
+    """
+    data = read_json(path)
+    if not isinstance(data, dict):
+        raise InputError(f"{path}: a lesson is a JSON object, not {type(data).__name__}")
+    _check_keys(data, _LESSON_KEYS, str(path))
+    if data["schema_version"] != SCHEMA_VERSION:
+        raise InputError(f"{path}: schema_version must be {SCHEMA_VERSION}, not {data['schema_version']!r}")
+    if not isinstance(data["holdout"], bool):
+        raise InputError(f"{path}: holdout must be true or false, not {data['holdout']!r}")
+    lesson_id = _text(data, "lesson_id", str(path))
+    if not isinstance(data["prompts"], list) or not data["prompts"]:
+        raise InputError(f"{path}: prompts must be a list that is not empty")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    prompts = [
+        _prompt(entry, lesson_id, path, lines, place) for place, entry in enumerate(data["prompts"], 1)
+    ]
+    ids = [prompt.id for prompt in prompts]
+    for prompt_id in ids:
+        if ids.count(prompt_id) > 1:
+            raise InputError(f"{path}: prompt id {prompt_id!r} is used twice")
+    name, description = (_text(data, key, str(path)) for key in ("lesson_name", "description"))
+    return Lesson(lesson_id, name, description, data["holdout"], tuple(prompts), path)
+
+
+def load_lessons(folder: Path, *, holdout: bool | None = None) -> list[Lesson]:
+    """Read every lesson of a folder, sorted by file name; `holdout` keeps only exams or only lessons."""
+    paths = sorted(folder.glob("*.json"))
+    if not paths:
+        raise InputError(f"no lesson files in {folder}", next_command="git checkout -- lessons")
+    lessons = [load_lesson(path) for path in paths]
+    seen: dict[str, Path] = {}
+    for lesson in lessons:
+        if lesson.lesson_id in seen:
+            raise InputError(
+                f"{lesson.path} and {seen[lesson.lesson_id]} both call themselves {lesson.lesson_id!r}"
+            )
+        seen[lesson.lesson_id] = lesson.path
+    return [lesson for lesson in lessons if holdout is None or lesson.holdout == holdout]
+
+
+def lesson_rows(lessons: Iterable[Lesson]) -> list[Row]:
+    """Turn lessons into training rows, each prompt with its variations; held-out ones are left out."""
+    rows = []
+    for lesson in lessons:
+        if lesson.holdout:
+            continue
+        for prompt in lesson.prompts:
+            for number, instruction in enumerate((prompt.instruction, *variations(prompt.instruction))):
+                ref = f"{lesson.lesson_id}:{prompt.id}" + (f":{number}" if number else "")
+                rows.append(make_row("lesson", ref, instruction, prompt.blueprint))
+    return rows
+
+
+def variations(instruction: str) -> list[str]:
+    """The same task in a casual and in a technical voice; quoted text and names stay as they are."""
+    found: list[str] = []
+    for voice in (_casual, _technical):
+        said = voice(instruction)
+        if said != instruction and said not in found:
+            found.append(said)
+    return found
+
+
+def _casual(instruction: str) -> str:
+    said = _outside_quotes(instruction, lambda text: _replace_all(text, CASUAL))
+    return said[0].lower() + said[1:].rstrip(".") if said[:1] != '"' else said
+
+
+def _technical(instruction: str) -> str:
+    said = _outside_quotes(instruction, lambda text: _replace_all(text, TECHNICAL))
+    return said[0].upper() + said[1:]
+
+
+def _replace_all(text: str, rules: tuple[tuple[str, str], ...]) -> str:
+    for pattern, words in rules:
+        text = re.sub(pattern, words, text)
+    return text
+
+
+def _outside_quotes(text: str, change: Callable[[str], str]) -> str:
+    """Change only what stands outside double quotes."""
+    parts = _QUOTED.split(text)
+    return "".join(part if part.startswith('"') else change(part) for part in parts)
+
+
+def _prompt(entry: Any, lesson_id: str, path: Path, lines: list[str], place: int) -> Prompt:
+    where = f"{path}, prompt {place}"
+    if not isinstance(entry, dict):
+        raise InputError(f"{where}: a prompt is a JSON object, not {type(entry).__name__}")
+    _check_keys(entry, _PROMPT_KEYS, where)
+    prompt_id = _text(entry, "id", where)
+    line = next((n for n, text in enumerate(lines, 1) if f'"{prompt_id}"' in text), 0)
+    where = f"{path}, line {line}, prompt {prompt_id}"
+    category, instruction, answer = (
+        _text(entry, key, where) for key in ("category", "instruction", "expected_dsl")
+    )
+    result = validate(answer)
+    if not result.valid or result.blueprint is None:
+        first = result.errors[0]
+        raise InputError(f"{where}: expected_dsl line {first.line}, column {first.column}: {first.message}")
+    blueprint = canonicalize(result.blueprint)
+    return Prompt(prompt_id, lesson_id, category, instruction, to_text(blueprint), blueprint)
+
+
+def _check_keys(data: dict[str, Any], wanted: set[str], where: str) -> None:
+    missing, unknown = sorted(wanted - data.keys()), sorted(data.keys() - wanted)
+    if missing:
+        raise InputError(f"{where}: {', '.join(missing)} missing")
+    if unknown:
+        raise InputError(f"{where}: unknown {', '.join(unknown)}; known are {', '.join(sorted(wanted))}")
+
+
+def _text(data: dict[str, Any], key: str, where: str) -> str:
+    value = data[key]
+    if not isinstance(value, str) or not value.strip():
+        raise InputError(f"{where}: {key} must be a text that is not empty")
+    return value

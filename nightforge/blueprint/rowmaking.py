@@ -1,0 +1,115 @@
+"""Writes the row files that stage 20 merges: generated rows, lesson rows, rows made by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from nightforge.blueprint.check import validate
+from nightforge.blueprint.graph import Blueprint
+from nightforge.blueprint.lessons import lesson_rows, load_lessons
+from nightforge.blueprint.next_lessons import plan_next, read_focus
+from nightforge.blueprint.rows import Row, make_row, read_rows
+from nightforge.blueprint.synthesis import examples
+from nightforge.config.schema import Synthetic
+from nightforge.core.atomic import append_jsonl, write_jsonl
+from nightforge.core.errors import InputError, StoppedError
+from nightforge.core.paths import Project
+from nightforge.stage import Reporter
+
+REPORT_EVERY = 250  # rows
+
+
+def write_synthetic(
+    settings: Synthetic, project: Project, report: Reporter, should_stop: Callable[[], bool]
+) -> dict[str, Any]:
+    """Write data/blueprint/synthetic.jsonl: `settings.count` rows, no instruction twice; returns counts."""
+    focus = read_focus(project, settings.focus_weight)
+    report.phase("1.1", "generate programs" + (f", favouring {len(focus)} node types" if focus else ""))
+    stream = examples(Random(settings.seed), focus=focus, max_nodes=settings.max_nodes)
+    rows: dict[str, Row] = {}
+    while len(rows) < settings.count:
+        example = next(stream)
+        if example.instruction in rows:
+            continue
+        rows[example.instruction] = make_row(
+            "synthetic", "+".join(example.patterns), example.instruction, example.blueprint
+        )
+        if len(rows) % REPORT_EVERY == 0 or len(rows) == settings.count:
+            report.progress(len(rows), settings.count, "rows")
+            if should_stop():
+                raise StoppedError("stopped while generating; nothing was written")
+    write_jsonl(project.blueprint_data / "synthetic.jsonl", [row.to_dict() for row in rows.values()])
+    structures = len({row.structure for row in rows.values()})
+    report.metric(rows=len(rows), structures=structures)
+    return {"rows": len(rows), "structures": structures, "focus": focus}
+
+
+def write_lessons(project: Project, report: Reporter) -> dict[str, Any]:
+    """Write data/blueprint/lessons.jsonl from the lessons that are not held out; returns counts."""
+    report.phase("1.2", "lessons to rows")
+    lessons = load_lessons(project.lessons)
+    rows = lesson_rows(lessons)
+    write_jsonl(project.blueprint_data / "lessons.jsonl", [row.to_dict() for row in rows])
+    prompts = sum(len(lesson.prompts) for lesson in lessons if not lesson.holdout)
+    report.metric(lessons=sum(not lesson.holdout for lesson in lessons), prompts=prompts, rows=len(rows))
+    return {"prompts": prompts, "rows": len(rows)}
+
+
+def write_plan(project: Project, report: Reporter) -> dict[str, Any]:
+    """Write results/next_lessons.json; returns counts."""
+    report.phase("8.1", "plan the next lessons")
+    plan = plan_next(project)
+    report.metric(version=plan["version"], focus=len(plan["focus"]), prompts=len(plan["prompts"]))
+    return {"version": plan["version"], "focus": len(plan["focus"]), "prompts": len(plan["prompts"])}
+
+
+def add_manual(
+    project: Project, files: Sequence[Path], texts: Sequence[str], report: Reporter
+) -> dict[str, Any]:
+    """Append one row per program and description to data/blueprint/manual.jsonl; returns how many were new.
+
+    Every program is checked before the first row is written.
+    """
+    if not texts:
+        raise InputError(
+            "no description given", next_command="python scripts/02_dsl_to_training_entry.py --help"
+        )
+    target = project.blueprint_data / "manual.jsonl"
+    programs = [(path, _read_program(path)) for path in files]
+    known = {row.hash for row in read_rows(target, "")} if target.exists() else set()
+    added = 0
+    for path, blueprint in programs:
+        for text in texts:
+            row = make_row("manual", path.name, text, blueprint)
+            if row.hash not in known:
+                known.add(row.hash)
+                append_jsonl(target, row.to_dict())
+                added += 1
+    report.metric(added=added, rows=len(known))
+    return {"added": added, "rows": len(known)}
+
+
+def read_descriptions(path: Path | None) -> list[str]:
+    """The lines of a description file without comments and blank lines."""
+    if path is None:
+        return []
+    if not path.is_file():
+        raise InputError(f"{path} is missing")
+    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _read_program(path: Path) -> Blueprint:
+    if not path.is_file():
+        raise InputError(f"{path} is missing")
+    result = validate(path.read_text(encoding="utf-8"))
+    if not result.valid or result.blueprint is None:
+        first = result.errors[0]
+        raise InputError(
+            f"{path}, line {first.line}, column {first.column}: {first.message}",
+            next_command=f"python scripts/06_validate_dsl.py {path}",
+        )
+    return result.blueprint
