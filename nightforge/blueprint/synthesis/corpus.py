@@ -1,7 +1,7 @@
-"""Text for pretraining the tiny base model: the language, the words for its parts, but no instruction with its answer.
+"""Text for pretraining the tiny base model: the language and words for its parts, no instruction with answer.
 
-The base learns how programs look, which words belong to which node, and to copy names and numbers. Turning a whole
-instruction into a whole program is left to the adapter, so that the exam measures what training added.
+The base learns how programs look, which words belong to which node, and to copy names and numbers. Turning a
+whole instruction into a whole program is left to the adapter, so that the exam measures what training added.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NEVER: frozenset[str] = frozenset()
 def corpus(
     rng: Random, characters: int, *, exclude: Collection[str] = NEVER, max_nodes: int = 12
 ) -> Iterator[str]:
-    """Yield documents of about `characters` characters in all; programs of an excluded structure never appear.
+    """Yield documents of `characters` characters in all; programs of an excluded structure never appear.
 
     `exclude` holds structure keys, those of the held-out exams (`leak.holdout_structures`).
     """

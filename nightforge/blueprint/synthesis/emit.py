@@ -1,4 +1,4 @@
-"""Turns a composed program into a graph: a node per part, exec wires along the steps, data wires into inputs."""
+"""Turns a composed program into a graph: a node per part, exec wires along steps, data wires into inputs."""
 
 from __future__ import annotations
 

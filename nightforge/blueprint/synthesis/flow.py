@@ -159,7 +159,7 @@ def multi_gate(d: Draw) -> Part:
 
 
 def _repeat(d: Draw, labels: dict[str, str]) -> tuple[dict[str, Steps], str, str]:
-    """Draw a loop body with the labels it hands over, and what runs afterwards; returns both and their words."""
+    """Draw a loop body with the labels it hands over, and what runs afterwards; returns both as said."""
     before = dict(d.labels)
     d.labels.update(labels)
     after = d.chance(0.35)

@@ -21,8 +21,8 @@ class Part:
     """One node with its inputs and the steps behind its exec outputs.
 
     `out` is the data pin a consumer reads; `entry` the exec pin steps arrive at; `then` the exec pin the next
-    step continues from, empty where nothing can follow. `binds` publishes data pins as labels for later parts,
-    and `label` names the node itself for a `LINK`.
+    step continues from, empty where nothing can follow. `binds` publishes data pins as labels for later
+    parts, and `label` names the node itself for a `LINK`.
     """
 
     type: str

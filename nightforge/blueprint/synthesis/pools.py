@@ -17,9 +17,9 @@ TEXT_STATES = (
     "taken", "near", "cold", "hot",
 )  # fmt: skip
 TEXT_ALONE = (
-    "hello", "welcome", "goodbye", "warning", "danger", "success", "failed", "tick", "tock", "game
-    over", "try again", "well done", "wait", "go", "stop", "next", "first", "last", "yes", "no",
-    "too far", "too close", "not yet", "bye",
+    "hello", "welcome", "goodbye", "warning", "danger", "success", "failed", "tick", "tock",
+    "game over", "try again", "well done", "wait", "go", "stop", "next", "first", "last", "yes",
+    "no", "too far", "too close", "not yet", "bye",
 )  # fmt: skip
 
 FLOAT_NAMES = (
@@ -31,8 +31,8 @@ INT_NAMES = (
     "Stars",
 )  # fmt: skip
 BOOL_NAMES = (
-    "IsOpen", "IsLit", "IsLocked", "HasKey", "IsActive", "IsReady", "IsAlive", "CanJump", "IsArmed",
-    "IsHot", "HasPower", "IsOn",
+    "IsOpen", "IsLit", "IsLocked", "HasKey", "IsActive", "IsReady", "IsAlive", "CanJump",
+    "IsArmed", "IsHot", "HasPower", "IsOn",
 )  # fmt: skip
 STRING_NAMES = ("Message", "PlayerName", "Label", "Title", "Hint", "Status")
 VECTOR_NAMES = ("Home", "StartPoint", "Goal", "Offset", "SpawnPoint", "Anchor")
@@ -46,12 +46,13 @@ INT_LISTS = ("Numbers", "Scores", "Codes")
 WIDGET_NAMES = ("Menu", "Panel", "Banner", "Popup")
 
 BLUEPRINT_WORDS = (
-    "Lantern", "Door", "Coin", "Turret", "Lift", "Fan", "Trap", "Chest", "Rocket", "Beacon", "Pump",
-    "Bridge", "Portal", "Drone", "Statue", "Switch", "Crate", "Fountain", "Crystal", "Alarm",
+    "Lantern", "Door", "Coin", "Turret", "Lift", "Fan", "Trap", "Chest", "Rocket", "Beacon",
+    "Pump", "Bridge", "Portal", "Drone", "Statue", "Switch", "Crate", "Fountain", "Crystal",
+    "Alarm",
 )  # fmt: skip
 EVENT_NAMES = (
-    "Refill", "Explode", "Unlock", "Reset", "Heal", "Blink", "Reload", "Launch", "Repair", "Charge",
-    "OpenDoor", "CloseDoor", "Respawn", "Alert", "Cooldown", "Collect",
+    "Refill", "Explode", "Unlock", "Reset", "Heal", "Blink", "Reload", "Launch", "Repair",
+    "Charge", "OpenDoor", "CloseDoor", "Respawn", "Alert", "Cooldown", "Collect",
 )  # fmt: skip
 ACTION_NAMES = ("Jump", "Fire", "Interact", "Sprint", "Crouch", "Reload", "Dash", "Use", "Throw", "Pause")
 AXIS_NAMES = ("MoveForward", "MoveRight", "Turn", "LookUp")
