@@ -1,7 +1,7 @@
 """How well each node type is mastered, from one version's own exam answers.
 
 F1 of a node type over prompts: 2 matched / (expected + written). Prompts the model was trained on say
-little, so a type is judged on near and unseen prompts where there are any ("new"), else on seen ones ("seen").
+little, so a type is judged on near and unseen prompts if there are any ("new"), else on seen ones ("seen").
 """
 
 from __future__ import annotations

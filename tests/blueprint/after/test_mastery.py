@@ -1,4 +1,4 @@
-"""Mastery comes from the answers of one exam, is judged on new prompts first, and says what it cannot know."""
+"""Mastery comes from one exam's answers, is judged on new prompts first, and says what it does not know."""
 
 from __future__ import annotations
 
