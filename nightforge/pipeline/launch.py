@@ -114,6 +114,10 @@ def foreground(project: Project, options: Options, argv: Sequence[str]) -> int:
 
 def start(project: Project, options: Options, argv: Sequence[str]) -> int:
     """Start the orchestrator detached, wait until it says it is ready, and tell where to look. # ops D1"""
+    from nightforge.config import load_config
+
+    if options.resume is None:
+        load_config(project, options.profile, options.overrides)  # a typing error is told first
     running = running_record(project)
     if running is not None:
         return _already(project, running)

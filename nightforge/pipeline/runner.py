@@ -131,8 +131,9 @@ class Runner:
         """Run a stage's process once, watch it to its end, and record how it ended."""
         clock = self._services.clock
         began = clock.monotonic()
+        again = self.state.stage(spec.key).status == "retrying"
         self._recorder.record(
-            "stage_started", stage=spec.key, attempt=number, max_attempts=limit, again=number > 1
+            "stage_started", stage=spec.key, attempt=number, max_attempts=limit, again=again
         )
         try:
             attempt = self._services.spawn(spec, number)
@@ -161,8 +162,9 @@ class Runner:
         )
         if verdict.outcome == "succeeded":
             self._services.remember(spec.key, clock.monotonic() - began)
-        note = str(last.get("error", {}).get("message", "")) if verdict.outcome == "stopped" else ""
-        return self._conclude(spec, number, verdict, last.get("done", {}).get("result", {}), note)
+        return self._conclude(
+            spec, number, verdict, last.get("done", {}).get("result", {}), _note(verdict, last)
+        )
 
     def _watch(
         self, spec: StageSpec, attempt: Attempt, watch: Supervisor, last: dict[str, dict[str, Any]]
@@ -274,6 +276,13 @@ _REASONS = {
     "stop": "it was told to stop now",
     "teardown": "it had written its done record and would not exit",
 }
+
+
+def _note(verdict: Verdict, last: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the error of a stage that failed while stopping; the run is stopped all the same. # ops S4"""
+    error = last.get("error", {})
+    failed = verdict.outcome == "stopped" and error.get("kind") != "stopped"
+    return str(error.get("message", "")) if failed else ""
 
 
 def _exit_code(verdict: Verdict) -> ExitCode:

@@ -71,7 +71,7 @@ def _message(state: LiveState, key: str, event: Event, _: str) -> LiveState:
 
 
 def _curve(state: LiveState, key: str, event: Event, _: str) -> LiveState:
-    step, values = _number(event["step"]), event["values"]
+    step, values = _number(event["step"]), dict(event["values"])
     named = {"train": "loss", "eval": "eval_loss", "lr": "lr"}
     changes: dict[str, tuple[Point, ...]] = {}
     for name, source in named.items():

@@ -1,4 +1,4 @@
-"""A tiny real project: the scripts of the registry as fast real stages, whose behaviour a test may replace."""
+"""A tiny real project: the scripts of the registry as fast real stages; a test may replace what they do."""
 
 from __future__ import annotations
 

@@ -1,0 +1,180 @@
+"""A clock that jumps and processes that play a script: the runner without waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from nightforge.config import Config
+from nightforge.core.clock import format_time
+from nightforge.pipeline.fold import Event
+from nightforge.pipeline.journal import Journal, StateFiles
+from nightforge.pipeline.plan import Plan
+from nightforge.pipeline.recorder import Recorder
+from nightforge.pipeline.registry import StageSpec
+from nightforge.pipeline.runner import Policy, Runner, Services
+from nightforge.pipeline.states import LiveState, StageState
+
+START = datetime(2026, 11, 21, 17, 15, tzinfo=UTC)
+DONE: Event = {"type": "done", "result": {}}
+
+
+class FakeClock:
+    """Time that passes only when somebody waits."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def now(self) -> str:
+        return format_time(START + timedelta(seconds=self.seconds))
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += max(seconds, 0.001)
+
+
+@dataclass
+class Script:
+    """What one attempt does: events at seconds after its start, then an exit code (None: it never ends)."""
+
+    code: int | None = 0
+    after_s: float = 1.0
+    events: list[tuple[float, Event]] = field(default_factory=list)
+    on_terminate: int | None = -15  # None: ignores it
+    while_running: Callable[[float], None] | None = None
+
+    @classmethod
+    def done(cls, after_s: float = 1.0, **result: Any) -> Script:
+        return cls(0, after_s, [(after_s, {"type": "done", "result": result})])
+
+
+class FakeAttempt:
+    """Plays a Script on the fake clock."""
+
+    pid = 4711
+
+    def __init__(self, clock: FakeClock, script: Script) -> None:
+        self._clock, self._script = clock, script
+        self._began = clock.seconds
+        self._events = sorted(script.events, key=lambda item: item[0])
+        self._code: int | None = None
+        self.calls: list[str] = []
+
+    def wait(self, timeout_s: float) -> int | None:
+        self._clock.sleep(timeout_s)
+        age = self._clock.seconds - self._began
+        if self._script.while_running:
+            self._script.while_running(age)
+        if self._code is None and self._script.code is not None and age >= self._script.after_s:
+            self._code = self._script.code
+        return self._code
+
+    def new_events(self) -> list[Event]:
+        age = self._clock.seconds - self._began
+        ready = [event for at, event in self._events if at <= age]
+        self._events = [item for item in self._events if item[0] > age]
+        return ready
+
+    def terminate(self) -> None:
+        self.calls.append("terminate")
+        if self._script.on_terminate is not None:
+            self._code = self._script.on_terminate
+
+    def kill(self) -> None:
+        self.calls.append("kill")
+        self._code = -9
+
+    def close(self) -> list[int]:
+        self.calls.append("close")
+        return []
+
+
+class World:
+    """Everything around a runner, played."""
+
+    def __init__(
+        self, tmp_path: Path, scripts: dict[str, list[Script]], config: Config | None = None
+    ) -> None:
+        self.clock = FakeClock()
+        self.scripts = {key: list(queue) for key, queue in scripts.items()}
+        self.attempts: list[tuple[str, int, FakeAttempt]] = []
+        self.spawned_at: list[float] = []
+        self.request: dict[str, Any] | None = None
+        self.history: dict[str, list[float]] = {}
+        self.config = config or Config()
+        specs = tuple(
+            StageSpec(key, f"scripts/{key}.py", f"Stage {key}", 1, kind_of(key), (), ()) for key in scripts
+        )
+        self.plan = Plan("blueprint", "full", specs)
+        self.folder = tmp_path
+        self.events: list[Event] = []
+        self.recorder = Recorder(
+            LiveState(),
+            Journal(tmp_path / "events.jsonl"),
+            StateFiles((tmp_path / "state.json",), tmp_path / "heartbeat", self.clock.monotonic),
+            self.clock,
+            [lambda state, event: self.events.append(event)],
+        )
+        self.recorder.record(
+            "run_started",
+            run_id="r1",
+            pid=1,
+            pipeline="blueprint",
+            profile="tiny",
+            mode="full",
+            command="",
+            phases=[{"id": 1, "title": "Data"}],
+            stages=[
+                {
+                    "id": s.key,
+                    "title": s.title,
+                    "phase": 1,
+                    "script": s.script,
+                    "log": "",
+                    "kind": s.kind,
+                }
+                for s in specs
+            ],
+        )
+
+    @property
+    def state(self) -> LiveState:
+        return self.recorder.state
+
+    def spawn(self, spec: StageSpec, attempt: int) -> FakeAttempt:
+        self.spawned_at.append(self.clock.seconds)
+        queue = self.scripts[spec.key]
+        fake = FakeAttempt(self.clock, queue.pop(0) if len(queue) > 1 else queue[0])
+        self.attempts.append((spec.key, attempt, fake))
+        return fake
+
+    def run(self, policy: Policy | None = None) -> int:
+        services = Services(
+            clock=self.clock,
+            spawn=self.spawn,
+            stop_request=lambda: self.request,
+            hardware=lambda: None,
+            remember=lambda key, seconds: self.history.setdefault(key, []).append(round(seconds, 1)),
+            history=lambda: self.history,
+        )
+        return Runner(self.plan, self.config, self.recorder, services, policy).run()
+
+    def stop(self, now: bool = False) -> None:
+        self.request = {"requested_at": self.clock.now(), "by": "terminal", "now": now, "run_id": "r1"}
+
+    def of_type(self, event_type: str) -> list[Event]:
+        return [event for event in self.events if event["type"] == event_type]
+
+
+def kind_of(key: str) -> str:
+    """Stages of the tests are named after their kind: `training`, `exam-2`."""
+    return key.partition("-")[0]
+
+
+def pending(key: str, **fields: Any) -> StageState:
+    return StageState(key, key, 1, "", "", kind_of(key), **fields)

@@ -1,0 +1,50 @@
+"""A plan holds exactly the stages of its mode, in the order of the registry."""
+
+from __future__ import annotations
+
+import pytest
+
+from nightforge.pipeline.plan import build_plan, format_plan
+from nightforge.pipeline.registry import BLUEPRINT, PHASES
+
+FULL = "03 13 20 06 08 00 16-pre 04 16-post 12 09 19 13-next 14".split()
+
+
+@pytest.mark.parametrize(
+    ("mode", "keys"),
+    [
+        ("full", FULL),
+        ("data-only", FULL[:5]),
+        ("train-only", ["00", "16-pre", "04", "16-post"]),
+        ("eval-only", ["12", "09", "19", "13-next", "14"]),
+    ],
+)
+def test_each_mode_runs_its_phases(mode: str, keys: list[str]) -> None:
+    assert [stage.key for stage in build_plan(mode).stages] == keys
+
+
+def test_the_modes_together_are_the_full_plan() -> None:
+    parts = [build_plan(mode).stages for mode in ("data-only", "train-only", "eval-only")]
+    assert sum(parts, ()) == build_plan("full").stages
+
+
+def test_keys_are_unique_and_name_their_script() -> None:
+    assert len({stage.key for stage in BLUEPRINT}) == len(BLUEPRINT)
+    for stage in BLUEPRINT:
+        assert stage.key[:2] == stage.number
+        assert stage.phase in PHASES
+
+
+def test_force_reaches_only_the_stage_that_can_be_forced() -> None:
+    forced = {stage.key: stage.args for stage in build_plan("full", force=True).stages}
+    plain = {stage.key: stage.args for stage in build_plan("full").stages}
+    assert forced["04"] == (*plain["04"], "--force")
+    assert {key for key in forced if forced[key] != plain[key]} == {"04"}
+
+
+def test_the_printed_plan_names_what_each_stage_reads_and_writes() -> None:
+    text = format_plan(build_plan("data-only"), "tiny")
+    for stage in build_plan("data-only").stages:
+        assert stage.title in text
+        assert all(path in text for path in (*stage.reads, *stage.writes))
+    assert "Train LoRA adapter" not in text

@@ -1,0 +1,230 @@
+"""The runner as a table of histories, played by fake processes on a fake clock: nothing sleeps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pipeline_fakes import DONE, Script, World
+
+from nightforge.config import Config
+from nightforge.config.schema import StallDetection
+from nightforge.pipeline.journal import load_run
+from nightforge.pipeline.runner import Policy
+from nightforge.pipeline.supervise import Grace
+
+ERROR = {"type": "error", "kind": "stage", "message": "broken", "next_command": None}
+
+
+@pytest.mark.parametrize(
+    ("name", "scripts", "status", "code", "stages"),
+    [
+        (
+            "all done",
+            {"data": [Script.done()], "exam": [Script.done()]},
+            "succeeded",
+            0,
+            "succeeded succeeded",
+        ),
+        (
+            "nothing new counts",
+            {"data": [Script(3)], "exam": [Script.done()]},
+            "succeeded",
+            0,
+            "skipped succeeded",
+        ),
+        ("second try", {"data": [Script(1), Script.done()]}, "succeeded", 0, "succeeded"),
+        ("killed once", {"exam": [Script(-9), Script.done()]}, "succeeded", 0, "succeeded"),
+        ("gives up", {"data": [Script(1)], "exam": [Script.done()]}, "failed", 1, "failed pending"),
+        ("exit 0 without done", {"exam": [Script(0)]}, "failed", 1, "failed"),
+        ("wrong input", {"data": [Script(2)]}, "failed", 2, "failed"),
+        ("always busy", {"data": [Script(75)]}, "failed", 75, "failed"),
+        (
+            "stopped by itself",
+            {"data": [Script(4)], "exam": [Script.done()]},
+            "stopped",
+            4,
+            "stopped pending",
+        ),
+    ],
+)
+def test_a_history_of_exits_has_one_outcome(
+    name: str, scripts: dict[str, list[Script]], status: str, code: int, stages: str, tmp_path: Path
+) -> None:
+    world = World(tmp_path, scripts)
+    assert world.run() == code, name
+    assert world.state.status == status
+    assert [stage.status for stage in world.state.stages] == stages.split()
+    assert world.state.result and world.state.result.exit_code == code
+    assert world.state.resumable is (status != "succeeded")
+
+
+def test_waits_between_attempts_are_those_of_the_kind(tmp_path: Path) -> None:
+    world = World(tmp_path, {"data": [Script(1)]})
+    world.run()
+    gaps = [later - earlier for earlier, later in zip(world.spawned_at, world.spawned_at[1:], strict=False)]
+    assert [round(gap - 1) for gap in gaps] == [10, 30]
+    assert [attempt for _, attempt, _ in world.attempts] == [1, 2, 3]
+
+
+def test_exit_2_is_never_tried_again(tmp_path: Path) -> None:
+    world = World(tmp_path, {"data": [Script(2), Script.done()]})
+    world.run()
+    assert len(world.attempts) == 1
+
+
+def test_a_kill_from_outside_is_told_in_words(tmp_path: Path) -> None:
+    world = World(tmp_path, {"data": [Script(-9), Script.done()]})
+    world.run()
+    (error,) = world.state.errors
+    assert (error.kind, error.attempt) == ("killed", 1)
+    assert "killed by signal 9 (SIGKILL); nobody here asked for it" in error.message
+    assert "ran out of memory" in error.message
+
+
+def test_a_stop_lets_the_stage_finish_and_starts_no_other(tmp_path: Path) -> None:
+    world = World(tmp_path, {"data": [Script.done(5)], "exam": [Script.done()]})
+    world.scripts["data"][0].while_running = lambda age: world.stop() if age > 2 else None
+    assert world.run() == 4
+    assert [stage.status for stage in world.state.stages] == ["succeeded", "pending"]
+    assert world.state.status == "stopped"
+    assert world.state.stop and world.state.stop.answered_at == world.state.ended_at
+
+
+def test_a_stop_at_the_last_stage_that_finishes_is_a_success(tmp_path: Path) -> None:
+    world = World(tmp_path, {"data": [Script.done(5)]})
+    world.scripts["data"][0].while_running = lambda age: world.stop() if age > 2 else None
+    assert world.run() == 0
+    assert world.state.status == "succeeded"
+
+
+def test_a_failure_while_stopping_is_stopped_with_the_error_kept(tmp_path: Path) -> None:
+    world = World(tmp_path, {"data": [Script(1, 5, [(4, ERROR)])]})
+    world.scripts["data"][0].while_running = lambda age: world.stop() if age > 2 else None
+    assert world.run() == 4
+    assert world.state.status == "stopped"
+    assert [error.message for error in world.state.errors] == ["broken"]
+    assert len(world.attempts) == 1
+
+
+def test_a_stop_interrupts_the_wait_for_a_retry(tmp_path: Path) -> None:
+    world = World(tmp_path, {"training": [Script(1)]})
+    world.recorder._observers = (  # ask for the stop as soon as the wait begins
+        lambda state, event: world.stop() if event["type"] == "retry_scheduled" else None,
+    )
+    assert world.run() == 4
+    assert world.clock.seconds < 5
+    assert world.state.status == "stopped"
+    assert world.state.stages[0].status == "stopped"
+
+
+def test_stop_now_asks_the_stage_and_forces_it_after_the_grace_time(tmp_path: Path) -> None:
+    world = World(tmp_path, {"data": [Script(None, on_terminate=None)]})
+    world.scripts["data"][0].while_running = lambda age: world.stop(now=age > 3) if age > 2 else None
+    assert world.run(Policy(grace=Grace(terminate_s=30))) == 4
+    assert world.attempts[0][2].calls == ["terminate", "kill", "close"]
+    assert 33 <= world.clock.seconds <= 34
+    assert world.state.status == "stopped"
+
+
+def silent(warn: float, kill: float, training: float, on: bool = True) -> Config:
+    return Config(
+        stall_detection=StallDetection(
+            stall_warn_seconds=warn, stall_kill_seconds=kill, stall_kill_seconds_training=training, kill=on
+        )
+    )
+
+
+def test_a_silent_stage_is_warned_of_then_ended_and_tried_again(tmp_path: Path) -> None:
+    world = World(tmp_path, {"exam": [Script(None), Script.done()]}, silent(5, 10, 100))
+    assert world.run() == 0
+    assert world.attempts[0][2].calls == ["terminate", "close"]
+    assert [error.kind for error in world.state.errors] == ["stall"]
+    assert [alert.title for alert in world.state.alerts] == ["No progress", "Stage asked to end"]
+    assert 10 <= world.spawned_at[1] - 30 <= 11
+
+
+def test_training_has_its_own_limit(tmp_path: Path) -> None:
+    world = World(tmp_path, {"training": [Script.done(90)]}, silent(5, 10, 100))
+    assert world.run() == 0
+    assert len(world.attempts) == 1
+
+
+def test_a_stage_that_progresses_is_never_ended_however_long_it_takes(tmp_path: Path) -> None:
+    steps = [(6.0 * n, {"type": "progress", "done": n, "total": 50, "unit": "steps"}) for n in range(50)]
+    world = World(tmp_path, {"exam": [Script(0, 300, [*steps, (299, DONE)])]}, silent(9, 10, 100))
+    assert world.run() == 0
+    assert len(world.attempts) == 1
+    assert world.state.alerts == ()
+
+
+def test_with_kill_off_a_silent_stage_is_only_warned_of(tmp_path: Path) -> None:
+    world = World(tmp_path, {"exam": [Script.done(50)]}, silent(5, 10, 100, on=False))
+    assert world.run() == 0
+    assert [alert.title for alert in world.state.alerts] == ["No progress"]
+
+
+def test_a_finished_stage_that_will_not_exit_is_ended_and_counts_as_done(tmp_path: Path) -> None:
+    world = World(tmp_path, {"exam": [Script(None, events=[(2, DONE)])]})
+    assert world.run() == 0
+    assert world.state.stages[0].status == "succeeded"
+    assert 60 <= world.clock.seconds <= 65
+
+
+def test_a_stage_that_cannot_be_started_is_a_failure_and_not_the_end_of_the_orchestrator(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path, {"validate": [Script.done()]})
+    good = world.spawn
+
+    def refuse(spec: object, attempt: int) -> object:
+        if attempt == 1:
+            raise OSError(12, "Cannot allocate memory")
+        return good(spec, attempt)  # type: ignore[arg-type]
+
+    world.spawn = refuse  # type: ignore[method-assign,assignment]
+    assert world.run() == 0
+    assert "Cannot allocate memory" in world.state.errors[0].message
+
+
+def test_results_of_the_stages_become_the_result_of_the_run(tmp_path: Path) -> None:
+    report = Script.done(report="logs/runs/r1/report.md")
+    world = World(tmp_path, {"training": [Script.done(version="v3", table=[1])], "utility": [report]})
+    world.run()
+    assert world.state.result
+    assert (world.state.result.version, world.state.result.report) == ("v3", "logs/runs/r1/report.md")
+
+
+def test_only_successes_teach_how_long_a_stage_takes(tmp_path: Path) -> None:
+    world = World(tmp_path, {"data": [Script(1, 99), Script.done(7)], "exam": [Script(3)]})
+    world.run()
+    assert list(world.history) == ["data"]
+    assert world.history["data"] == [pytest.approx(7, abs=0.2)]
+
+
+def test_the_journal_alone_rebuilds_the_state(tmp_path: Path) -> None:
+    world = World(tmp_path, {"data": [Script(1), Script.done()], "exam": [Script(1, 5, [(3, ERROR)])]})
+    world.run()
+    rebuilt, seq = load_run(tmp_path)
+    live = world.state
+    assert rebuilt.stages == tuple(
+        type(stage)(**{**{f: getattr(stage, f) for f in stage.__struct_fields__}, "eta_s": None})
+        for stage in live.stages
+    )
+    assert (rebuilt.status, rebuilt.errors, rebuilt.result) == (live.status, live.errors, live.result)
+    assert seq == sum(event["type"] not in ("heartbeat", "estimated", "hardware") for event in world.events)
+
+
+def test_resume_runs_only_what_is_not_done_and_goes_on_counting(tmp_path: Path) -> None:
+    world = World(tmp_path, {"data": [Script.done()], "exam": [Script(1), Script(1), Script.done()]})
+    assert world.run() == 1
+    world.recorder.record("run_resumed", pid=2)
+    assert world.run() == 0
+    assert [(key, attempt) for key, attempt, _ in world.attempts] == [
+        ("data", 1),
+        ("exam", 1),
+        ("exam", 2),
+        ("exam", 3),
+    ]
+    assert world.state.stages[1].max_attempts == 4
+    assert world.state.status == "succeeded"
