@@ -74,8 +74,10 @@ export function durationRange(range) {
   const [low, high] = list(range).filter(isNumber);
   if (low === undefined) return "";
   if (high === undefined || duration(low) === duration(high)) return `~${duration(low)}`;
-  if (high < 60) return `~${Math.round(low)}–${duration(high)}`;
-  return `~${duration(low)} – ${duration(high)}`;
+  if (high < 100) return `~${Math.round(low)}–${Math.round(high)}${THIN}s`;
+  const [unit, seconds] = high < 5400 ? ["min", 60] : ["h", 3600];
+  const [from, to] = [low, high].map((value) => Number((value / seconds).toFixed(unit === "h" ? 1 : 0)));
+  return from === to ? `~${to}${THIN}${unit}` : `~${from}–${to}${THIN}${unit}`;
 }
 
 /** 1,234 · 0.412 · 4.1e-4 */

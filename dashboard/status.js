@@ -98,8 +98,8 @@ function ended(state) {
   const took = duration(secondsBetween(state.started_at, state.ended_at ?? state.updated_at));
   const base = { kind: "finished", status: knownStatus(state.status), command: null };
   if (state.status === "succeeded") {
-    const what = text(state.result?.version) ? `${state.result.version} is trained, examined and backed up` : "all stages are done";
-    return { ...base, title: "Finished", detail: `${capital(what)}; it took ${took}.` };
+    const what = text(state.result?.version) ? `${state.result.version} is trained, examined and backed up` : "All stages are done";
+    return { ...base, title: "Finished", detail: `${what}; it took ${took}.` };
   }
   if (state.status === "stopped") {
     return { ...base, title: "Stopped", detail: stoppedWords(state), command: state.resumable ? "python launch_pipeline.py --resume" : null };
@@ -126,10 +126,6 @@ export function stopWords(state, now) {
   if (!stop) return "";
   const asked = `Stop asked by ${byWords(stop.by)} ${ago(stop.requested_at, now)}`;
   return stop.answered_at ? `${asked}, answered ${ago(stop.answered_at, now)}.` : `${asked}, not answered yet.`;
-}
-
-function capital(words) {
-  return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 /** Seconds a stage has run or took; null before it started. */

@@ -15,10 +15,12 @@ from nightforge.web.messages import Response, etag_of
 FOLDER = Path(__file__).resolve().parents[2] / "dashboard"
 
 NAMES = (
+    "flowchart.html",
     "index.html",
     "live.html",
     "favicon.svg",
     "base.css",
+    "flowchart.css",
     "hub.css",
     "live.css",
     "tokens.css",
@@ -28,6 +30,8 @@ NAMES = (
     "compare.js",
     "curve.js",
     "dom.js",
+    "flow_layout.js",
+    "flowchart.js",
     "format.js",
     "hub.js",
     "hub_panels.js",

@@ -1,4 +1,5 @@
-"""Writes tests/web/states/*.json: one live state of every kind the pages must show. Run by hand after a schema change.
+"""Writes tests/web/states/*.json: one live state of every kind the pages must show. Run by hand after a schema change:
+python -m tests.web.record_states
 
 The times are those of an invented evening; tests move them to now with `tests.web.states_at.moved`.
 """
@@ -8,37 +9,16 @@ import math
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from nightforge.pipeline.registry import BLUEPRINT, PHASES
+
 FOLDER = Path(__file__).parent / "states"
 START = datetime(2026, 11, 21, 17, 15, 0, tzinfo=UTC)
 RUN_ID = "20261121-171500-3f2a"
-TITLES = ["Data", "Pre-flight", "Model", "Training", "Post-training", "Exam", "Evaluation", "Lessons", "Report"]
+TITLES = list(PHASES.values())
 
-TRAIN = "data/blueprint/train.jsonl"
-VAL = "data/blueprint/val.jsonl"
-ADAPTER = "models/blueprint-lora-v4/"
-# key, title, phase, script, reads, writes, seconds
-STAGES = [
-    ("03", "Generate synthetic data", 1, "03_generate_synthetic_data", [], ["data/blueprint/synthetic.jsonl"], 7),
-    ("13", "Lessons to training rows", 1, "13_lesson_to_training", ["lessons/", "results/next_lessons.json"],
-     ["data/blueprint/lessons.jsonl"], 1),
-    ("20", "Merge, de-duplicate, split", 1, "20_deduplicate_dataset",
-     ["data/blueprint/synthetic.jsonl", "data/blueprint/lessons.jsonl"], [TRAIN, VAL, "data/blueprint/dataset.json"], 4),
-    ("06", "Validate the training set", 2, "06_validate_dsl", [TRAIN, VAL], [], 3),
-    ("08", "System prompt", 2, "08_generate_system_prompt", [], ["data/blueprint/system_prompt.txt"], 1),
-    ("00", "Base model", 3, "00_build_tiny_base", [], ["models/tiny-base/"], 9),
-    ("16-pre", "Backup before training", 4, "16_backup", [TRAIN, "models/"], ["backups/"], 2),
-    ("04", "Train LoRA adapter", 4, "04_train_blueprint_lora", [TRAIN, VAL, "data/blueprint/system_prompt.txt",
-     "models/tiny-base/"], [ADAPTER], 110),
-    ("16-post", "Backup the new adapter", 5, "16_backup", [ADAPTER], ["backups/"], 2),
-    ("12", "Exam", 6, "12_run_exam", [ADAPTER, "lessons/"], ["results/exams/v4/"], 48),
-    ("09", "Evaluation", 7, "09_evaluate_model", [ADAPTER], ["results/evaluations/v4.json"], 12),
-    ("19", "Health and mastery", 8, "19_training_health_monitor",
-     ["results/exams/v4/", "results/evaluations/v4.json"], ["results/health/v4.json", "results/mastery.json"], 2),
-    ("13-next", "Plan next lessons", 8, "13_lesson_to_training", ["results/mastery.json"],
-     ["results/next_lessons.json"], 1),
-    ("14", "Report and hub data", 9, "14_update_dashboard", ["results/exams/v4/", "results/health/v4.json",
-     "results/mastery.json"], ["results/dashboard.json", f"logs/runs/{RUN_ID}/report.md"], 1),
-]
+SECONDS = {"03": 7, "13": 1, "20": 4, "06": 3, "08": 1, "00": 9, "16-pre": 2, "04": 110, "16-post": 2, "12": 48, "09": 12,
+           "19": 2, "13-next": 1, "14": 1}
+STAGES = [(s.key, s.title, s.phase, s.script, list(s.reads), list(s.writes), SECONDS[s.key]) for s in BLUEPRINT]
 MESSAGES = {
     "03": "3,000 rows, 2,941 structures", "13": "120 rows from 6 lessons", "20": "2,611 train, 212 val; no exam answer leaked",
     "06": "2,823 programs valid", "08": "compact prompt, 412 tokens", "00": "3.3 M parameters, from the cache",
@@ -75,7 +55,7 @@ def stage_row(spec, status, start, end, attempt=1):
         "ended_at": at(end) if ended else None, "progress": None, "metrics": {},
         "eta_s": [int(spec[6] * 0.9), int(spec[6] * 1.4) + 1] if status == "pending" else None,
         "message": MESSAGES[key] if status == "succeeded" else "", "step": None, "log": f"{key}.log",
-        "script": f"scripts/{script}.py", "reads": reads, "writes": writes,
+        "script": script, "reads": reads, "writes": writes,
     }
 
 
