@@ -18,6 +18,7 @@ from nightforge.blueprint.pin_types import PinTypes, fit_value
 from nightforge.blueprint.printer import value_text
 
 DANGLING = "missing"  # the id that stands for any id without a node
+MAX_ROUNDS = 64  # how many wires away a difference still tells two nodes apart
 Edge = tuple[str, int]  # how a neighbour is attached, and its index
 
 
@@ -116,10 +117,8 @@ def _program_key(bp: Blueprint, masked: bool) -> str:
             edges.append([])
         return names[kind, name]
 
-    for variable in bp.variables:
-        default = "" if variable.default is None else value_text(variable.default)
-        label = f"variable|{variable.type}" + ("" if masked else f"|{variable.name}|{default}")
-        named("variable", variable.name, label)
+    for name, declarations in _declarations(bp, masked).items():
+        named("variable", name, declarations)
     for graph in bp.graphs:
         offset = len(labels)
         indexed = _Indexed.of(graph)
@@ -143,6 +142,16 @@ def _program_key(bp: Blueprint, masked: bool) -> str:
     return _digest([head, *sorted(_refine(labels, edges))], size=16)
 
 
+def _declarations(bp: Blueprint, masked: bool) -> dict[str, str]:
+    """Return a label per variable name; a name declared twice has one label for all its declarations."""
+    labels: dict[str, list[str]] = {}
+    for variable in bp.variables:
+        default = "" if variable.default is None else value_text(variable.default)
+        label = f"variable|{variable.type}" + ("" if masked else f"|{variable.name}|{default}")
+        labels.setdefault(variable.name, []).append(label)
+    return {name: "|".join(sorted(found)) for name, found in labels.items()}
+
+
 def _shared_kind(node_type: NodeType | None, name: str) -> str:
     role = node_type.role(name) if node_type else "literal"
     return {"variable": "variable", "event": "event", "event_definition": "event"}.get(role, "")
@@ -152,7 +161,7 @@ def _refine(labels: list[str], edges: list[list[Edge]]) -> list[str]:
     """Mix neighbour labels into each label until no further classes appear; returns hex digests."""
     current = [_digest([label]) for label in labels]
     classes = len(set(current))
-    for _ in labels:
+    for _ in range(min(len(labels), MAX_ROUNDS)):
         current = [
             _digest([own, *sorted(how + "|" + (current[other] if other >= 0 else "-") for how, other in row)])
             for own, row in zip(current, edges, strict=True)

@@ -158,7 +158,7 @@ class _GraphCheck:
                 continue
             pin = node_type.input(name)
             declared = node_type.declared(name)
-            type_name = declared.type if declared else self.pins.of_pin(node.id, pin) if pin else None
+            type_name = declared.type if declared else self._literal_type(node, pin)
             problem = value_problem(type_name, value) if type_name else None
             if problem is not None:
                 self._say(line, f"{node.type} {node.id}, {name}: {problem}", f"a value of type {type_name}")
@@ -167,6 +167,11 @@ class _GraphCheck:
         for entry in node_type.properties:
             if entry.required and node.get(entry.name) is None:
                 self._say(line, f"{node.type} {node.id} needs {entry.name}", f'[{entry.name}="..."]')
+
+    def _literal_type(self, node: Node, pin: Pin | None) -> str | None:
+        if pin is None:
+            return None
+        return self.pins.of_pin(node.id, pin) or (pin.type if split_type(pin.type)[1] else None)
 
     def _check_names(self, node: Node, node_type: NodeType, line: int, events: Counter[str]) -> None:
         for name, value in node.properties:

@@ -93,7 +93,7 @@ def unescape(body: str, column: int = 1) -> str:
 def _impossible(line: str, position: int) -> LineError:
     if line[position] == '"':
         return LineError(position + 1, "string is not closed", 'a closing "')
-    number = re.match(r"-?\d\S*", line[position:])
+    number = re.match(r"-?\d[\w.]*", line[position:])
     if number is not None:
         message = f"malformed number {number.group()!r}"
         return LineError(position + 1, message, "a number such as 5, -2 or 0.5")

@@ -15,7 +15,10 @@ class PinTypes:
         """Index the graph once; nothing is resolved before it is asked for."""
         self.catalog = load_catalog()
         self.parent = bp.parent
-        self.variables = {variable.name: variable.type for variable in reversed(bp.variables)}
+        declared = sorted(
+            bp.variables, key=lambda v: v.type, reverse=True
+        )  # order must not matter, even repeated
+        self.variables = {variable.name: variable.type for variable in declared}
         self.nodes: dict[str, Node] = {}
         self.types: dict[str, NodeType | None] = {}
         for node in graph.nodes:

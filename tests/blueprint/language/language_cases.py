@@ -1,0 +1,175 @@
+"""Programs and strategies that the language tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from random import Random
+from typing import TypeVar
+
+from hypothesis import strategies as st
+
+from nightforge.blueprint.catalog import load_catalog
+from nightforge.blueprint.graph import MAX_DEPTH, Blueprint, Graph, Node, Struct, Variable, Wire
+from nightforge.blueprint.parser import parse
+
+Item = TypeVar("Item")
+
+LANTERN = """BLUEPRINT: BP_Lantern
+PARENT: Actor
+VAR Fuel: Float = 30.0
+GRAPH: EventGraph
+NODE n1: Event_BeginPlay
+NODE n2: GetVar [VarName="Fuel"]
+NODE n3: GreaterThan [B=5.0]
+NODE n4: Branch
+NODE n5: PrintString [InString="lantern lit"]
+EXEC n1.Then -> n4.Execute
+EXEC n4.True -> n5.Execute
+DATA n2.Value -> n3.A [Float]
+DATA n3.ReturnValue -> n4.Condition [Bool]
+"""
+TWO_GRAPHS = """BLUEPRINT: BP_Store
+PARENT: Character
+VAR Coins: Array<Int>
+VAR Total: Int = 0
+GRAPH: EventGraph
+NODE n1: Event_ActorBeginOverlap
+NODE n2: CastToCharacter
+NODE n3: Sequence
+NODE n4: SetTimerByFunctionName [FunctionName="Count", Time=2.0, bLooping=true]
+NODE n5: CallEvent [EventName="Count"]
+NODE n6: Event_CustomEvent [EventName="Count"]
+NODE n7: GetVar [VarName="Coins"]
+NODE n8: ForEachLoop
+NODE n9: GetVar [VarName="Total"]
+NODE n10: AddInt
+NODE n11: SetVar [VarName="Total"]
+NODE n12: PrintString
+EXEC n1.Then -> n2.Execute
+EXEC n2.CastSucceeded -> n3.Execute
+EXEC n3.Then_0 -> n4.Execute
+EXEC n3.Then_1 -> n5.Execute
+EXEC n6.Then -> n8.Execute
+EXEC n8.LoopBody -> n11.Execute
+EXEC n8.Completed -> n12.Execute
+DATA n1.OtherActor -> n2.Object [Actor]
+DATA n7.Value -> n8.Array [Array<Int>]
+DATA n9.Value -> n10.A [Int]
+DATA n8.ArrayElement -> n10.B [Int]
+DATA n10.ReturnValue -> n11.Value [Int]
+DATA n9.Value -> n12.InString [Int]
+GRAPH: Reward
+NODE n1: FunctionEntry
+NODE n2: AddActorLocalOffset [DeltaLocation=(X=0.0,Y=0.0,Z=50.0)]
+EXEC n1.Then -> n2.Execute
+"""
+
+
+def program(text: str) -> Blueprint:
+    """Parse a program that is known to be good."""
+    result = parse(text)
+    assert result.blueprint is not None, [str(d) for d in result.diagnostics]
+    return result.blueprint
+
+
+def body(*lines: str, variables: str = "", parent: str = "Actor") -> str:
+    """Wrap node and wire lines into a program whose node n1 is Event_BeginPlay."""
+    head = f"BLUEPRINT: BP_Test\nPARENT: {parent}\n{variables}GRAPH: EventGraph\nNODE n1: Event_BeginPlay\n"
+    return head + "\n".join(lines) + "\n"
+
+
+def shuffled(bp: Blueprint, rng: Random) -> Blueprint:
+    """Return the same program with other ids, another order of everything and another name."""
+    graphs = []
+    for graph in bp.graphs:
+        numbers = rng.sample(range(10, 10 + 5 * len(graph.nodes)), len(graph.nodes))
+        ids = {node.id: f"k{number}" for node, number in zip(graph.nodes, numbers, strict=True)}
+        nodes = [replace(n, id=ids[n.id], properties=_mixed(n.properties, rng)) for n in graph.nodes]
+        wires = [replace(w, source=ids[w.source], target=ids[w.target]) for w in graph.wires]
+        graphs.append(Graph(graph.name, _mixed(nodes, rng), _mixed(wires, rng)))
+    return replace(bp, name="BP_Other", variables=_mixed(bp.variables, rng), graphs=_mixed(graphs, rng))
+
+
+def _mixed(items: Sequence[Item], rng: Random) -> tuple[Item, ...]:
+    return tuple(rng.sample(items, len(items)))
+
+
+# Any program the constructors allow, with nasty texts.
+
+texts = st.text(max_size=12) | st.sampled_from(
+    [
+        "a, b=c]d",
+        'say "hi"',
+        "back\\slash",
+        "line\nbreak",
+        "# no comment",
+        "->",
+        "[x]",
+        "\u2028",
+        "tab\t",
+        "Ünïcødé 名前",
+    ]
+)
+names = texts.filter(bool) | st.sampled_from(["Then", "Value", "true", "NODE", "Array Element", " ", "0"])
+identifiers = st.from_regex(r"[A-Za-zÀ-ÖØ-ö_][A-Za-z0-9_]{0,6}", fullmatch=True)
+types = (
+    identifiers
+    | st.builds("Array<{}>".format, identifiers)
+    | st.builds("Map<{},{}>".format, identifiers, identifiers)
+)
+scalars = (
+    texts
+    | st.booleans()
+    | st.integers(min_value=-(2**63), max_value=2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+)
+
+
+def _pairs(values: st.SearchStrategy) -> st.SearchStrategy:
+    return st.dictionaries(names, values, max_size=3).map(lambda d: tuple(d.items()))
+
+
+values = st.recursive(scalars, lambda inner: st.builds(Struct, _pairs(inner)), max_leaves=4).filter(
+    lambda value: not isinstance(value, Struct) or value.depth <= MAX_DEPTH
+)
+known_types = st.sampled_from([*load_catalog().nodes, "CastToBP_Door"])
+nodes = st.builds(Node, identifiers, known_types | names, _pairs(values))
+data_wires = st.builds(Wire, st.just("data"), identifiers, names, identifiers, names, st.none() | types)
+exec_wires = st.builds(Wire, st.just("exec"), identifiers, names, identifiers, names)
+
+
+def _tuples(items: st.SearchStrategy, low: int = 0, high: int = 4) -> st.SearchStrategy:
+    return st.lists(items, min_size=low, max_size=high).map(tuple)
+
+
+graphs = st.builds(Graph, names, _tuples(nodes), _tuples(data_wires | exec_wires))
+variables = st.builds(Variable, names, types, st.none() | values)
+blueprints = st.builds(Blueprint, names, names, _tuples(variables), _tuples(graphs, 1, 2), st.none() | names)
+
+
+@st.composite
+def wired_programs(draw: st.DrawFn) -> Blueprint:
+    """Draw a program of catalog nodes whose wires join real pins, legal or not."""
+    catalog = load_catalog()
+    kinds = draw(st.lists(st.sampled_from(list(catalog.nodes)), min_size=1, max_size=8))
+    members = []
+    for number, kind in enumerate(kinds):
+        properties = tuple(
+            (p.name, draw(st.sampled_from(["Fuel", "Count"]))) for p in catalog.nodes[kind].properties
+        )
+        members.append(Node(f"n{number}", kind, properties))
+    wires = []
+    for _ in range(draw(st.integers(0, 12))):
+        source, target = draw(st.sampled_from(members)), draw(st.sampled_from(members))
+        outputs, inputs = catalog.nodes[source.type].outputs, catalog.nodes[target.type].inputs
+        if outputs and inputs:
+            out, into = draw(st.sampled_from(outputs)), draw(st.sampled_from(inputs))
+            kind = "exec" if out.is_exec else "data"
+            wires.append(Wire(kind, source.id, _pin_name(out.name), target.id, _pin_name(into.name)))
+    declared = (Variable("Fuel", "Float", 1.0), Variable("Count", "Int"))
+    return Blueprint("BP_Drawn", "Actor", declared, (Graph("EventGraph", tuple(members), tuple(wires)),))
+
+
+def _pin_name(name: str) -> str:
+    return name.replace("#", "0").replace("*", "red")
