@@ -35,11 +35,11 @@ function gpuMeters(gpu) {
 
 function amount(name, used, total) {
   const known = isNumber(used) && isNumber(total) && total > 0;
-  return { name, value: known ? `${megabytes(used)} of ${megabytes(total)}` : megabytes(used), share: known ? used / total : null };
+  return { name, value: known ? `${megabytes(used)} of ${megabytes(total)}` : megabytes(used), share: known ? used / total : null, scarce: true };
 }
 
 function meter(row) {
-  const fill = h("span", { class: row.share > 0.92 ? "high" : "" });
+  const fill = h("span", { class: row.scarce && row.share > 0.92 ? "high" : "" });
   if (row.share !== null) fill.style.width = `${Math.min(100, Math.round(row.share * 100))}%`;
   return h("div", { class: "meter", title: row.title ?? null },
     h("span", { class: "meter-name" }, row.name), h("span", { class: "bar thin", hidden: row.share === null }, fill), h("span", { class: "meter-value" }, row.value));

@@ -6,8 +6,9 @@ export const SCHEMA = 1;
 const STALE_S = 30; // the orchestrator writes at least every 2 s; 15 missed beats mean trouble
 const ACTIVE = new Set(["starting", "running", "retrying", "stopping"]);
 
+// ‖ stands for waiting: the pause sign is missing from many system fonts.
 const MARKS = {
-  idle: "○", pending: "○", starting: "◐", running: "◐", retrying: "⏸", stopping: "◐", waiting: "⏸",
+  idle: "○", pending: "○", starting: "◐", running: "◐", retrying: "‖", stopping: "◐", waiting: "‖",
   done: "●", succeeded: "●", fail: "✕", failed: "✕", skipped: "–", stopped: "■",
   offline: "✕", stale: "!", outdated: "!", unreadable: "!", warning: "!", critical: "✕", info: "○",
 };

@@ -1,7 +1,7 @@
 """Writes tests/web/states/*.json: one live state of every kind the pages must show. Run by hand after a schema change:
 python -m tests.web.record_states
 
-The times are those of an invented evening; tests move them to now with `tests.web.states_at.moved`.
+The times are those of an invented evening; tests move them to now with `web_sites.moved`.
 """
 
 import json

@@ -2,9 +2,10 @@
 
 import json
 import re
+import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -110,3 +111,58 @@ def put_hub(project: Project, name: str = "hub") -> None:
         (folder / "state.json").write_text(json.dumps(older))
         settings = {"training": {"epochs": number, "learning_rate": 1e-3}, "lora": {"lora_r": 8}}
         (folder / "config.json").write_text(json.dumps({"profile": "tiny", "commit": f"c{number}", "config": settings}))
+
+
+@dataclass
+class Answer:
+    """One parsed HTTP answer; header names in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
+
+
+def talk(port: int, data: bytes, end: bool = False) -> Answer:
+    """Send raw bytes and read the answer; `end` closes our side after sending."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        with suppress(ConnectionError):  # the server may answer and close before everything is sent
+            connection.sendall(data)
+            if end:
+                connection.shutdown(socket.SHUT_WR)
+        said = b""
+        with suppress(ConnectionError):
+            while not _complete(said) and (part := connection.recv(65536)):
+                said += part
+    return parse_answer(said)
+
+
+def _complete(said: bytes) -> bool:
+    head, mark, body = said.partition(b"\r\n\r\n")
+    if not mark:
+        return False
+    match = re.search(rb"(?i)content-length: (\d+)", head)
+    return match is None or len(body) >= int(match.group(1))
+
+
+def parse_answer(said: bytes) -> Answer:
+    """Read an answer's status, headers and body."""
+    head, _, body = said.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    return Answer(int(first.split()[1]), headers, body.decode("utf-8"))
+
+
+def ask(site: Site, path: str, **headers: str) -> Answer:
+    """Read a path as a page would."""
+    extra = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
+    return talk(site.port, f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{site.port}\r\n{extra}\r\n".encode())
+
+
+def post(site: Site, path: str, **fields: Any) -> Answer:
+    """Ask for a change as a page would."""
+    body = json.dumps({"request_id": "request-0001", **fields}).encode()
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{site.port}\r\nOrigin: {site.url}\r\nSec-Fetch-Site: same-origin\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nX-Nightforge-Token: {site.token}\r\n\r\n"
+    )
+    return talk(site.port, head.encode() + body)
