@@ -52,7 +52,8 @@ def run(stage: Stage) -> dict[str, Any]:
     request = Request(trigger=args.trigger, run_id=stage.run_id, reason=args.reason)
     entry = create_backup(project, config, request, stage.report, stage.should_stop)
     commands.show_result(entry, stage.report)
-    return entry
+    # Without "version": the run's version is the one stage 04 trains, not the newest one a backup finds.
+    return {key: value for key, value in entry.items() if key not in {"time", "version"}}
 
 
 if __name__ == "__main__":

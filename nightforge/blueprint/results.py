@@ -6,6 +6,7 @@ folder was deleted by hand, and an old exam must not grade a new adapter.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -139,11 +140,11 @@ class TrainingLog(Struct, frozen=True):
         if not self.train:
             return None
         tail = [value for _, value in self.train[-max(3, len(self.train) // 10) :]]
-        return sum(tail) / len(tail)
+        return _finite(sum(tail) / len(tail))
 
     @property
     def final_eval(self) -> float | None:
-        return self.eval[-1][1] if self.eval else None
+        return _finite(self.eval[-1][1]) if self.eval else None
 
 
 class Adapter(Struct, frozen=True):
@@ -233,6 +234,11 @@ def base_exam_dir(project: Project, adapter: Adapter) -> Path | None:
         if exam and adapter.base_model and exam.base_model == adapter.base_model and not adapter.base_hash:
             return folder
     return None
+
+
+def _finite(value: float) -> float | None:
+    # NaN is no JSON: one of it in a file would take the whole page down. Health looks at the curve itself.
+    return value if math.isfinite(value) else None
 
 
 def _fresh_exam(project: Project, version: int, adapter: Adapter, notes: list[str]) -> ExamSummary | None:

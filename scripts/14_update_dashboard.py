@@ -1,0 +1,27 @@
+"""14 - Write the run's report and the hub's data, and promote the champion.
+
+Reads    models/, results/exams, results/evaluations, results/health, results/mastery.json,
+         backups/history.jsonl, logs/runs/<run_id>/state.json
+Writes   results/dashboard.json, models/champion.json, logs/runs/<run_id>/report.md
+         (by hand: results/report.md)
+Needs    nothing; what is missing is said in the report
+By hand  python scripts/14_update_dashboard.py
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from nightforge.stage import Stage, stage_main
+
+
+def run(stage: Stage) -> dict[str, Any]:
+    from nightforge.blueprint.report_stage import update_dashboard
+
+    return update_dashboard(stage.paths, stage.run_dir, stage.report)
+
+
+if __name__ == "__main__":
+    sys.exit(stage_main(run, __doc__))
