@@ -15,7 +15,13 @@ from nightforge.core.errors import ExitCode, InputError, NightforgeError, from_o
 from nightforge.core.paths import Project
 from nightforge.core.processes import TAG_VARIABLE, identity_of, spawn_detached
 from nightforge.pipeline.options import Options
-from nightforge.pipeline.records import current_state, last_record, read_object, running_record
+from nightforge.pipeline.records import (
+    NONCE_VARIABLE,
+    current_state,
+    last_record,
+    read_object,
+    running_record,
+)
 from nightforge.pipeline.status import page_url, print_status
 
 READY_LIMIT_S = 15.0
@@ -97,7 +103,7 @@ def _standing_request(project: Project) -> dict[str, Any] | None:
 
 def foreground(project: Project, options: Options, argv: Sequence[str]) -> int:
     """Run in this process and terminal; returns the run's exit code."""
-    from nightforge.pipeline.orchestrator import NONCE_VARIABLE, orchestrate
+    from nightforge.pipeline.orchestrator import orchestrate
 
     command = " ".join(("launch_pipeline.py", *argv))
     if NONCE_VARIABLE in os.environ:  # started detached by `start`: nobody watches, the log is enough
@@ -166,8 +172,6 @@ def _interrupted_note(project: Project, options: Options) -> str:
 
 
 def _child_environment(project: Project, nonce: str) -> dict[str, str]:
-    from nightforge.pipeline.orchestrator import NONCE_VARIABLE
-
     environment = {name: value for name, value in os.environ.items() if name != TAG_VARIABLE}
     return {**environment, "NIGHTFORGE_ROOT": str(project.root), NONCE_VARIABLE: nonce}
 

@@ -34,7 +34,14 @@ from nightforge.pipeline.journal import JOURNAL, STATE, Journal, StateFiles, loa
 from nightforge.pipeline.options import Options
 from nightforge.pipeline.preflight import check
 from nightforge.pipeline.recorder import Observer, Recorder
-from nightforge.pipeline.records import ACTIVE, last_record, read_object, record_path, running_record
+from nightforge.pipeline.records import (
+    ACTIVE,
+    NONCE_VARIABLE,
+    last_record,
+    read_object,
+    record_path,
+    running_record,
+)
 from nightforge.pipeline.registry import StageSpec
 from nightforge.pipeline.retry import RESUME_COMMAND
 from nightforge.pipeline.runlog import RunLog
@@ -42,7 +49,6 @@ from nightforge.pipeline.runner import Policy, Runner, Services
 from nightforge.pipeline.runs import Run, new_run, previous_curve, resumed_run, write_config
 from nightforge.pipeline.states import LiveState, StageState
 
-NONCE_VARIABLE = "NIGHTFORGE_NONCE"
 _LOCK_WAIT_S = 2.0
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from nightforge.core.paths import Project
 from nightforge.core.processes import ProcessIdentity, is_alive
 
+NONCE_VARIABLE = "NIGHTFORGE_NONCE"  # handed to the orchestrator, repeated in its record. # ops P1
 ACTIVE = ("starting", "running", "retrying", "stopping")
 
 

@@ -16,6 +16,7 @@ import pytest
 from nightforge.core.paths import Project
 from nightforge.core.processes import ProcessIdentity, is_alive
 from nightforge.pipeline.registry import BLUEPRINT
+from nightforge.pipeline.retry import WAITS_S
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -77,6 +78,21 @@ class TinyProject:
             text=True,
             timeout=60,
         )
+
+    def orchestrate(self, *arguments: str, waits_s: float = 0.1) -> subprocess.CompletedProcess[str]:
+        """Run the orchestrator attached, with short waits between attempts."""
+        waits = {kind: (waits_s,) * len(table) for kind, table in WAITS_S.items()}
+        code = (
+            f"import sys; sys.path.insert(0, {str(REPO)!r})\n"
+            "from nightforge.core.paths import Project\n"
+            "from nightforge.pipeline.options import parse_options\n"
+            "from nightforge.pipeline.orchestrator import orchestrate\n"
+            "from nightforge.pipeline.runner import Policy\n"
+            f"policy = Policy(waits_s={waits!r})\n"
+            "sys.exit(orchestrate(Project.find(), parse_options(sys.argv[1:]), policy=policy))"
+        )
+        command = [sys.executable, "-c", code, *arguments]
+        return subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60)
 
     def state(self) -> dict[str, Any]:
         try:

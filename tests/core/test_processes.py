@@ -1,0 +1,301 @@
+"""A process is more than its pid, a stage dies with its orchestrator, a stop reaches the whole tree."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from nightforge.core import processes
+from nightforge.core.processes import (
+    TAG_VARIABLE,
+    OwnedProcess,
+    ProcessIdentity,
+    ProjectLock,
+    identity_of,
+    is_alive,
+    parse_stat,
+    signal_words,
+    spawn_detached,
+    spawn_stage,
+    sweep_tagged,
+)
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
+REPO = Path(__file__).resolve().parents[2]
+
+
+def eventually(what: Callable[[], bool], limit_s: float = 10.0) -> bool:
+    deadline = time.monotonic() + limit_s
+    while time.monotonic() < deadline:
+        if what():
+            return True
+        time.sleep(0.01)
+    return what()
+
+
+def alive(pid: int) -> bool:
+    return identity_of(pid) is not None
+
+
+# ---- identity
+
+
+@pytest.mark.parametrize("name", ["python", "a b", "x) S 1 (y", ")))"])
+def test_a_name_with_spaces_and_brackets_does_not_shift_the_fields(name: str) -> None:
+    tail = "S 1 200 300 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 987654 1000 10"
+    assert parse_stat(f"4711 ({name}) {tail}") == ("S", 200, 300, 987654)
+
+
+def test_this_process_is_itself_and_survives_a_round_trip() -> None:
+    identity = identity_of(os.getpid(), "n0")
+    assert identity is not None
+    assert is_alive(identity)
+    assert ProcessIdentity.from_dict(identity.to_dict()) == identity
+
+
+@pytest.mark.parametrize("change", [{"started": 1}, {"boot_id": "another boot"}, {"pid": 2**22 - 1}])
+def test_a_reused_pid_or_another_boot_is_not_the_process(change: dict[str, object]) -> None:
+    identity = identity_of(os.getpid())
+    assert identity is not None
+    forged = ProcessIdentity.from_dict({**identity.to_dict(), **change})
+    assert forged is not None
+    assert not is_alive(forged)
+
+
+@pytest.mark.parametrize(
+    "record", [None, [], "x", {}, {"pid": 1}, {"boot_id": "b", "pid": "x", "started": 1}]
+)
+def test_a_broken_record_is_nobody(record: object) -> None:
+    assert ProcessIdentity.from_dict(record) is None
+
+
+@linux
+def test_a_zombie_is_dead() -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    assert eventually(lambda: psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE)
+    assert identity_of(child.pid) is None
+    child.wait()
+
+
+def test_a_signal_is_told_by_number_and_name() -> None:
+    assert signal_words(9) == "signal 9 (SIGKILL)"
+    assert signal_words(250) == "signal 250"
+
+
+# ---- lock
+
+
+def test_a_lock_has_one_holder_and_comes_free(tmp_path: Path) -> None:
+    first, second = ProjectLock(tmp_path / "lock"), ProjectLock(tmp_path / "lock")
+    assert first.acquire()
+    assert not second.acquire()
+    first.release()
+    assert second.acquire()
+    second.release()
+
+
+def test_the_lock_of_a_killed_holder_is_free_at_once(tmp_path: Path) -> None:
+    code = (
+        f"import sys, time; sys.path.insert(0, {str(REPO)!r})\n"
+        "from pathlib import Path\nfrom nightforge.core.processes import ProjectLock\n"
+        f"lock = ProjectLock(Path({str(tmp_path / 'lock')!r}))\n"
+        "print(lock.acquire(), flush=True); time.sleep(60)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"True\n"
+    lock = ProjectLock(tmp_path / "lock")
+    assert not lock.acquire()
+    holder.kill()
+    holder.wait()
+    holder.stdout.close()
+    assert lock.acquire()
+    lock.release()
+
+
+# ---- stages
+
+
+def start(tmp_path: Path, code: str, tag: str = "") -> OwnedProcess:
+    script = tmp_path / "stage.py"
+    script.write_text(textwrap.dedent(code))
+    return spawn_stage([str(script)], tmp_path, {**os.environ, TAG_VARIABLE: tag})
+
+
+def finish(stage: OwnedProcess) -> None:
+    assert stage.kill() == []
+    stage.wait(5)
+    stage.output.close()
+
+
+@linux
+def test_a_stage_has_its_own_session_no_input_and_ignores_hangups(tmp_path: Path) -> None:
+    stage = start(
+        tmp_path,
+        """
+        import os, signal, sys
+        print(os.getsid(0) == os.getpid(), sys.stdin.read() == "",
+              signal.getsignal(signal.SIGHUP) == signal.SIG_IGN, sys.argv)
+        """,
+    )
+    assert stage.wait(10) == 0
+    assert stage.output.read().decode().split() == ["True", "True", "True", f"['{tmp_path}/stage.py']"]
+    finish(stage)
+
+
+def test_exit_codes_come_through(tmp_path: Path) -> None:
+    stage = start(tmp_path, "import sys; sys.exit(75)")
+    assert stage.wait(10) == 75
+    finish(stage)
+
+
+# Each tree prints the pids of all its members, then sleeps.
+_SLEEP = "import time; time.sleep(60)"
+_TREES = {
+    "plain": "members = [os.getpid()]",
+    "a child": f"members = [os.getpid(), subprocess.Popen([sys.executable, '-c', {_SLEEP!r}]).pid]",
+    "a child in its own session": (
+        f"child = subprocess.Popen([sys.executable, '-c', {_SLEEP!r}], start_new_session=True)\n"
+        "members = [os.getpid(), child.pid]"
+    ),
+    "a double-forked, re-parented grandchild": (
+        "r, w = os.pipe()\n"
+        "if os.fork() == 0:\n"
+        "    os.setsid()\n"
+        "    if os.fork() == 0:\n"
+        "        os.write(w, str(os.getpid()).encode()); time.sleep(60)\n"
+        "    os._exit(0)\n"
+        "os.wait(); members = [os.getpid(), int(os.read(r, 20))]"
+    ),
+    "one that ignores SIGTERM": "signal.signal(signal.SIGTERM, signal.SIG_IGN); members = [os.getpid()]",
+    "one that is stopped": (
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        f"child = subprocess.Popen([sys.executable, '-c', {_SLEEP!r}]); os.kill(child.pid, signal.SIGSTOP)\n"
+        "members = [os.getpid(), child.pid]"
+    ),
+    "eight forks like a data loader": (
+        "members = [os.getpid()]\n"
+        "for _ in range(8):\n"
+        "    pid = os.fork()\n"
+        "    if pid == 0:\n"
+        "        time.sleep(60)\n"
+        "    members.append(pid)"
+    ),
+}
+
+
+@linux
+@pytest.mark.parametrize("shape", _TREES)
+def test_a_kill_leaves_nobody_of_the_tree_and_no_decoy_is_hit(shape: str, tmp_path: Path) -> None:
+    decoy = subprocess.Popen([sys.executable, "-c", _SLEEP])
+    report = "print(*members, flush=True)\ntime.sleep(60)"
+    body = f"import os, signal, subprocess, sys, time\n{_TREES[shape]}\n{report}"
+    stage = start(tmp_path, body, tag="tag-of-this-test")
+    pids = [int(text) for text in stage.output.readline().split()]  # type: ignore[attr-defined]
+    assert all(alive(pid) for pid in pids)
+    finish(stage)
+    assert eventually(lambda: not any(alive(pid) for pid in pids)), shape
+    assert decoy.poll() is None
+    decoy.kill()
+    decoy.wait()
+
+
+@linux
+def test_terminate_reaches_a_stopped_stage(tmp_path: Path) -> None:
+    stage = start(tmp_path, f"print('up', flush=True); {_SLEEP}")
+    stage.output.readline()  # type: ignore[attr-defined]
+    os.kill(stage.pid, signal.SIGSTOP)
+    stage.terminate()
+    assert stage.wait(10) == -signal.SIGTERM
+    finish(stage)
+
+
+@linux
+def test_what_a_crashed_stage_leaves_behind_is_removed(tmp_path: Path) -> None:
+    body = (
+        "import os, subprocess, sys\n"
+        f"child = subprocess.Popen([sys.executable, '-c', {_SLEEP!r}])\n"
+        "print(child.pid, flush=True); os._exit(1)"
+    )
+    stage = start(tmp_path, body)
+    orphan = int(stage.output.readline())  # type: ignore[attr-defined]
+    assert stage.wait(10) == 1
+    assert alive(orphan)
+    finish(stage)
+    assert eventually(lambda: not alive(orphan))
+
+
+@linux
+def test_a_stage_dies_with_a_killed_orchestrator_and_the_sweep_takes_the_rest(tmp_path: Path) -> None:
+    (tmp_path / "stage.py").write_text(
+        "import os, subprocess, sys, time\n"
+        f"child = subprocess.Popen([sys.executable, '-c', {_SLEEP!r}], start_new_session=True)\n"
+        "open('pids', 'w').write(f'{os.getpid()} {child.pid} '); time.sleep(60)\n"
+    )
+    orchestrator = (
+        f"import sys, time; sys.path.insert(0, {str(REPO)!r})\n"
+        "import os\nfrom pathlib import Path\nfrom nightforge.core.processes import spawn_stage\n"
+        f"folder = Path({str(tmp_path)!r})\n"
+        f"environment = {{**os.environ, {TAG_VARIABLE!r}: 'swept-tag'}}\n"
+        "stage = spawn_stage([str(folder / 'stage.py')], folder, environment)\n"
+        "time.sleep(60)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", orchestrator])
+    pids = tmp_path / "pids"
+    assert eventually(lambda: pids.exists() and pids.read_text().endswith(" "))
+    stage_pid, grandchild = map(int, pids.read_text().split())
+    parent.kill()
+    parent.wait()
+    assert eventually(lambda: not alive(stage_pid))
+    assert sweep_tagged("swept-tag") == [grandchild]
+    assert not alive(grandchild)
+
+
+def test_an_empty_tag_sweeps_nobody() -> None:
+    assert sweep_tagged("") == []
+
+
+# ---- detached
+
+
+@linux
+def test_a_detached_process_has_its_own_session_and_its_output_in_a_file(tmp_path: Path) -> None:
+    code = "import os, sys; print(os.getsid(0) == os.getpid(), sys.stdin.read() == '', os.getcwd())"
+    child = spawn_detached([sys.executable, "-c", code], tmp_path, tmp_path / "logs" / "out.log")
+    assert child.warning is None
+    assert eventually(lambda: not alive(child.pid))
+    assert (tmp_path / "logs" / "out.log").read_text().split() == ["True", "True", str(tmp_path)]
+
+
+def test_on_windows_a_denied_breakaway_is_told_and_the_process_started_anyway(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+
+    class Started:
+        pid = 42
+
+    def popen(argv: list[str], creationflags: int = 0, **_: object) -> Started:
+        calls.append(creationflags)
+        if creationflags & 0x01000000:
+            error = PermissionError(13, "denied")
+            error.winerror = 5  # type: ignore[attr-defined]
+            raise error
+        return Started()
+
+    monkeypatch.setattr(processes.sys, "platform", "win32")
+    monkeypatch.setattr(processes.subprocess, "Popen", popen)
+    with (tmp_path / "log").open("ab") as log:
+        process, warning = processes._popen_detached(["python"], tmp_path, log, {})
+    assert process.pid == 42
+    assert warning is not None and "ends when the window is closed" in warning
+    assert calls == [0x09000200, 0x08000200]
