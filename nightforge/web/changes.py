@@ -44,10 +44,10 @@ def spawn_launcher(argv: list[str], cwd: Path, log: Path, env: dict[str, str]) -
 class Changes:
     """Carries out changes one at a time and remembers what was answered."""
 
-    def __init__(self, project: Project, data: ProjectData, spawn: Spawn = spawn_launcher) -> None:
+    def __init__(self, project: Project, data: ProjectData, spawn: Spawn | None = None) -> None:
         self._project = project
         self._data = data
-        self._spawn = spawn
+        self._spawn = spawn or spawn_launcher
         self._lock = threading.Lock()
         self._answers: OrderedDict[str, Response] = OrderedDict()
         self._last_train: dict[str, Any] | None = None

@@ -1,5 +1,6 @@
-"""Writes tests/web/states/*.json: one live state of every kind the pages must show. Run by hand after a schema change:
-python -m tests.web.record_states
+"""Writes tests/web/states/*.json: one live state of every kind the pages must show.
+
+Run by hand after a schema change: python -m tests.web.record_states
 
 The times are those of an invented evening; tests move them to now with `web_sites.moved`.
 """
@@ -16,14 +17,40 @@ START = datetime(2026, 11, 21, 17, 15, 0, tzinfo=UTC)
 RUN_ID = "20261121-171500-3f2a"
 TITLES = list(PHASES.values())
 
-SECONDS = {"03": 7, "13": 1, "20": 4, "06": 3, "08": 1, "00": 9, "16-pre": 2, "04": 110, "16-post": 2, "12": 48, "09": 12,
-           "19": 2, "13-next": 1, "14": 1}
-STAGES = [(s.key, s.title, s.phase, s.script, list(s.reads), list(s.writes), SECONDS[s.key]) for s in BLUEPRINT]
+SECONDS = {
+    "03": 7,
+    "13": 1,
+    "20": 4,
+    "06": 3,
+    "08": 1,
+    "00": 9,
+    "16-pre": 2,
+    "04": 110,
+    "16-post": 2,
+    "12": 48,
+    "09": 12,
+    "19": 2,
+    "13-next": 1,
+    "14": 1,
+}
+STAGES = [
+    (s.key, s.title, s.phase, s.script, list(s.reads), list(s.writes), SECONDS[s.key]) for s in BLUEPRINT
+]
+KINDS = {s.key: s.kind for s in BLUEPRINT}
 MESSAGES = {
-    "03": "3,000 rows, 2,941 structures", "13": "120 rows from 6 lessons", "20": "2,611 train, 212 val; no exam answer leaked",
-    "06": "2,823 programs valid", "08": "compact prompt, 412 tokens", "00": "3.3 M parameters, from the cache",
-    "16-pre": "14 files, 21 MB, verified", "04": "held-out loss 0.391", "16-post": "9 files, 4 MB, verified",
-    "12": "180 answers, 97 % valid", "09": "31 of 36 passed", "19": "no critical alert", "13-next": "3 lessons for 5 weak nodes",
+    "03": "3,000 rows, 2,941 structures",
+    "13": "120 rows from 6 lessons",
+    "20": "2,611 train, 212 val; no exam answer leaked",
+    "06": "2,823 programs valid",
+    "08": "compact prompt, 412 tokens",
+    "00": "3.3 M parameters, from the cache",
+    "16-pre": "14 files, 21 MB, verified",
+    "04": "held-out loss 0.391",
+    "16-post": "9 files, 4 MB, verified",
+    "12": "180 answers, 97 % valid",
+    "09": "31 of 36 passed",
+    "19": "no critical alert",
+    "13-next": "3 lessons for 5 weak nodes",
     "14": "report written",
 }
 
@@ -34,7 +61,12 @@ def at(seconds):
 
 
 def loss(step, start, floor, pace, wobble):
-    return round(floor + (start - floor) * math.exp(-step / pace) + wobble * math.sin(step * 1.7) * math.exp(-step / 300), 4)
+    return round(
+        floor
+        + (start - floor) * math.exp(-step / pace)
+        + wobble * math.sin(step * 1.7) * math.exp(-step / 300),
+        4,
+    )
 
 
 def curve(steps):
@@ -50,12 +82,25 @@ def stage_row(spec, status, start, end, attempt=1):
     key, title, phase, script, reads, writes, _ = spec
     ended = status in ("succeeded", "failed", "skipped", "stopped")
     return {
-        "id": key, "title": title, "phase": phase, "status": status, "attempt": attempt if status != "pending" else 0,
-        "max_attempts": 3, "started_at": at(start) if status != "pending" else None,
-        "ended_at": at(end) if ended else None, "progress": None, "metrics": {},
+        "id": key,
+        "title": title,
+        "phase": phase,
+        "status": status,
+        "attempt": attempt if status != "pending" else 0,
+        "max_attempts": 3,
+        "started_at": at(start) if status != "pending" else None,
+        "ended_at": at(end) if ended else None,
+        "progress": None,
+        "metrics": {},
         "eta_s": [int(spec[6] * 0.9), int(spec[6] * 1.4) + 1] if status == "pending" else None,
-        "message": MESSAGES[key] if status == "succeeded" else "", "step": None, "log": f"{key}.log",
-        "script": script, "reads": reads, "writes": writes,
+        "message": MESSAGES[key] if status == "succeeded" else "",
+        "step": None,
+        "log": f"{key}.log",
+        "script": script,
+        "reads": reads,
+        "writes": writes,
+        "kind": KINDS[key],
+        "result": {},
     }
 
 
@@ -64,13 +109,29 @@ def node(status, message, moment):
 
 
 def nodes_of(stages):
-    words = {"pending": "idle", "running": "running", "retrying": "running", "succeeded": "done", "skipped": "done",
-             "failed": "fail", "stopped": "idle"}
+    words = {
+        "pending": "idle",
+        "running": "running",
+        "retrying": "running",
+        "succeeded": "done",
+        "skipped": "done",
+        "failed": "fail",
+        "stopped": "idle",
+    }
     nodes = {}
     for phase in range(1, 10):
         mine = [words[s["status"]] for s in stages if s["phase"] == phase]
-        status = ("fail" if "fail" in mine else "running" if "running" in mine else
-                  "done" if set(mine) == {"done"} else "running" if "done" in mine else "idle")
+        status = (
+            "fail"
+            if "fail" in mine
+            else "running"
+            if "running" in mine
+            else "done"
+            if set(mine) == {"done"}
+            else "running"
+            if "done" in mine
+            else "idle"
+        )
         nodes[f"phase-{phase}"] = node(status, "", at(0))
     for s in stages:
         nodes[f"stage-{s['id']}"] = node(words[s["status"]], s["message"], s["started_at"] or at(0))
@@ -91,14 +152,37 @@ def state(status, current=None, into=0, **extra):
         else:
             stages.append(stage_row(spec, "pending", 0, 0))
     value = {
-        "schema_version": 1, "run_id": RUN_ID, "pipeline": "blueprint", "profile": "tiny", "mode": "full",
-        "command": "launch_pipeline.py --profile tiny", "status": status, "pid": 4711, "started_at": at(0),
-        "updated_at": at(clock), "ended_at": None, "phases": [{"id": n + 1, "title": t} for n, t in enumerate(TITLES)],
-        "stages": stages, "current": None, "curve": {"train": [], "eval": [], "lr": [], "previous": None}, "eta": None,
+        "schema_version": 1,
+        "run_id": RUN_ID,
+        "pipeline": "blueprint",
+        "profile": "tiny",
+        "mode": "full",
+        "command": "launch_pipeline.py --profile tiny",
+        "status": status,
+        "pid": 4711,
+        "started_at": at(0),
+        "updated_at": at(clock),
+        "ended_at": None,
+        "phases": [{"id": n + 1, "title": t} for n, t in enumerate(TITLES)],
+        "stages": stages,
+        "current": None,
+        "curve": {"train": [], "eval": [], "lr": [], "previous": None},
+        "eta": None,
         "heartbeat": {"at": at(clock), "stage_at": at(clock - 1)},
-        "hardware": {"cpu_percent": 93.0, "memory_used_mb": 5321, "memory_total_mb": 24064, "disk_free_mb": 48213,
-                     "gpus": []},
-        "nodes": {}, "errors": [], "retry": None, "alerts": [], "answers": [], "stop": None, "result": None,
+        "hardware": {
+            "cpu_percent": 93.0,
+            "memory_used_mb": 5321,
+            "memory_total_mb": 24064,
+            "disk_free_mb": 48213,
+            "gpus": [],
+        },
+        "nodes": {},
+        "errors": [],
+        "retry": None,
+        "alerts": [],
+        "answers": [],
+        "stop": None,
+        "result": None,
         "resumable": False,
     }
     if current:
@@ -121,17 +205,38 @@ def training(step=142, **extra):
     row["eta_s"] = [40, 58]
     value["curve"] = curve(step)
     value["eta"] = {"remaining_s": [104, 152], "done_at": [at(205), at(253)]}
-    value["alerts"] = [alert("16-pre", "warning", "Mirror folder is not mounted",
-                             "backup.mirror is /mnt/nas/nightforge; the backup is kept here only", None)]
+    value["alerts"] = [
+        alert(
+            "16-pre",
+            "warning",
+            "Mirror folder is not mounted",
+            "backup.mirror is /mnt/nas/nightforge; the backup is kept here only",
+            None,
+        )
+    ]
     return value
 
 
 def alert(stage, level, title, detail, command):
-    return {"at": at(30), "stage": stage, "level": level, "title": title, "detail": detail, "next_command": command}
+    return {
+        "at": at(30),
+        "stage": stage,
+        "level": level,
+        "title": title,
+        "detail": detail,
+        "next_command": command,
+    }
 
 
 def error(stage, attempt, kind, message, command):
-    return {"at": at(95), "stage": stage, "attempt": attempt, "kind": kind, "message": message, "next_command": command}
+    return {
+        "at": at(95),
+        "stage": stage,
+        "attempt": attempt,
+        "kind": kind,
+        "message": message,
+        "next_command": command,
+    }
 
 
 PROMPTS = [
@@ -145,15 +250,22 @@ PROMPTS = [
     ("Move the platform between two points forever.", True, 0.66, ["Lerp"]),
 ]
 PROGRAM = (
-    'BLUEPRINT BP_Lantern : Actor\nGRAPH EventGraph\nNODE n1: Event_BeginPlay\nNODE n2: Branch\n'
+    "BLUEPRINT BP_Lantern : Actor\nGRAPH EventGraph\nNODE n1: Event_BeginPlay\nNODE n2: Branch\n"
     'NODE n3: PrintString [InString="lantern lit"]\nEXEC n1.Then -> n2.Execute\nEXEC n2.True -> n3.Execute\n'
 )
 
 
 def answers():
     return [
-        {"prompt_id": f"exam_01_{21 - n:02d}", "lesson_id": "exam_01", "instruction": text, "valid": valid, "score": score,
-         "missing": missing, "program": PROGRAM if valid else PROGRAM + "EXEC n9.Then -> "}
+        {
+            "prompt_id": f"exam_01_{21 - n:02d}",
+            "lesson_id": "exam_01",
+            "instruction": text,
+            "valid": valid,
+            "score": score,
+            "missing": missing,
+            "program": PROGRAM if valid else PROGRAM + "EXEC n9.Then -> ",
+        }
         for n, (text, valid, score, missing) in enumerate(PROMPTS)
     ]
 
@@ -177,9 +289,16 @@ def retrying():
     row.update(status="retrying", attempt=1, message="out of memory at step 96")
     value["status"] = "retrying"
     value["retry"] = {"stage": "04", "attempt": 2, "max_attempts": 3, "next_at": at(125)}
-    value["errors"] = [error("04", 1, "oom", "The process was ended by the system, most likely because memory ran out "
-                             "(it had 5.1 of 24 GB). It will be started again from step 80 with half the batch.",
-                             "python launch_pipeline.py --set training.batch_size=4")]
+    value["errors"] = [
+        error(
+            "04",
+            1,
+            "oom",
+            "The process was ended by the system, most likely because memory ran out "
+            "(it had 5.1 of 24 GB). It will be started again from step 80 with half the batch.",
+            "python launch_pipeline.py --set training.batch_size=4",
+        )
+    ]
     value["updated_at"] = at(97)
     value["nodes"] = nodes_of(value["stages"])
     return value
@@ -191,9 +310,16 @@ def failed():
     row.update(status="failed", attempt=1, ended_at=at(14), message="3 exam answers are in the training set")
     value["current"] = None
     value["ended_at"] = at(14)
-    value["errors"] = [error("20", 1, "gate", "3 exam answers are in the training set under other names "
-                             "(exam_01_04, exam_01_17, exam_02_09). Remove those rows or the prompts.",
-                             "python scripts/20_deduplicate_dataset.py --show-leaks")]
+    value["errors"] = [
+        error(
+            "20",
+            1,
+            "gate",
+            "3 exam answers are in the training set under other names "
+            "(exam_01_04, exam_01_17, exam_02_09). Remove those rows or the prompts.",
+            "python scripts/20_deduplicate_dataset.py --show-leaks",
+        )
+    ]
     value["result"] = {"version": None, "report": None, "exit_code": 1}
     value["resumable"] = True
     value["nodes"] = nodes_of(value["stages"])
@@ -203,7 +329,7 @@ def failed():
 def stopping():
     value = training(150)
     value["status"] = "stopping"
-    value["stop"] = {"requested_at": at(97), "by": "page", "answered_at": None}
+    value["stop"] = {"requested_at": at(97), "by": "page", "answered_at": None, "now": False}
     return value
 
 
@@ -211,8 +337,10 @@ def stopped():
     value = training(152)
     row = stage_of(value, "04")
     row.update(status="stopped", ended_at=at(102), eta_s=None, message="checkpoint at step 152 saved")
-    value.update(status="stopped", current=None, eta=None, ended_at=at(103), updated_at=at(103), resumable=True)
-    value["stop"] = {"requested_at": at(97), "by": "terminal", "answered_at": at(102)}
+    value.update(
+        status="stopped", current=None, eta=None, ended_at=at(103), updated_at=at(103), resumable=True
+    )
+    value["stop"] = {"requested_at": at(97), "by": "terminal", "answered_at": at(102), "now": False}
     value["result"] = {"version": None, "report": None, "exit_code": 4}
     value["nodes"] = nodes_of(value["stages"])
     return value
@@ -223,7 +351,9 @@ def finished():
     value["curve"] = curve(230)
     value["ended_at"] = value["updated_at"]
     value["answers"] = answers()
-    value["alerts"] = [alert("19", "info", "Held-out loss still falling", "0.402 → 0.391 over the last quarter", None)]
+    value["alerts"] = [
+        alert("19", "info", "Held-out loss still falling", "0.402 → 0.391 over the last quarter", None)
+    ]
     value["result"] = {"version": "v4", "report": f"logs/runs/{RUN_ID}/report.md", "exit_code": 0}
     return value
 
@@ -231,9 +361,23 @@ def finished():
 def gpu():
     value = training(118)
     value["profile"] = "70b"
-    value["hardware"].update(cpu_percent=64.0, memory_used_mb=91023, memory_total_mb=131072, gpus=[
-        {"index": 0, "name": "NVIDIA H200", "bus_id": "0000:1B:00.0", "memory_used_mb": 96512, "memory_total_mb": 143771,
-         "utilization_percent": 97, "power_w": 611, "temperature_c": 68}])
+    value["hardware"].update(
+        cpu_percent=64.0,
+        memory_used_mb=91023,
+        memory_total_mb=131072,
+        gpus=[
+            {
+                "index": 0,
+                "name": "NVIDIA H200",
+                "bus_id": "0000:1B:00.0",
+                "memory_used_mb": 96512,
+                "memory_total_mb": 143771,
+                "utilization_percent": 97,
+                "power_w": 611,
+                "temperature_c": 68,
+            }
+        ],
+    )
     return value
 
 
@@ -251,30 +395,50 @@ def hostile():
     value["errors"] = [error("04", 1, attack, attack, attack)]
     value["alerts"] = [alert("04", "critical", attack, attack, attack)]
     value["answers"] = [dict(row, instruction=attack, program=attack, missing=[attack]) for row in answers()]
-    value["hardware"]["gpus"] = [{"index": 0, "name": attack, "bus_id": attack, "memory_used_mb": 1, "memory_total_mb": 2}]
-    value["stop"] = {"requested_at": at(90), "by": attack, "answered_at": None}
+    value["hardware"]["gpus"] = [
+        {"index": 0, "name": attack, "bus_id": attack, "memory_used_mb": 1, "memory_total_mb": 2}
+    ]
+    value["stop"] = {"requested_at": at(90), "by": attack, "answered_at": None, "now": False}
     return value
 
 
 def starting():
     value = state("starting", "03", 0)
     stage_of(value, "03").update(status="pending", started_at=None)
-    value.update(current=None, hardware=None, heartbeat={"at": at(1), "stage_at": None}, updated_at=at(1))
+    value.update(current=None, hardware={}, heartbeat={"at": at(1), "stage_at": None}, updated_at=at(1))
     return value
 
 
 def main():
     states = {
-        "starting": starting(), "running_training": training(), "running_exam": exam(), "running_gpu": gpu(),
-        "retrying": retrying(), "failed": failed(), "stopping": stopping(), "stopped": stopped(),
-        "finished": finished(), "stale": training(120), "outdated": {**training(), "schema_version": 2},
-        "sparse": {"schema_version": 1, "status": "running", "run_id": RUN_ID, "stages": [{"id": "04"}, None, 7],
-                   "updated_at": at(20), "curve": None, "errors": [None], "hardware": None},
+        "starting": starting(),
+        "running_training": training(),
+        "running_exam": exam(),
+        "running_gpu": gpu(),
+        "retrying": retrying(),
+        "failed": failed(),
+        "stopping": stopping(),
+        "stopped": stopped(),
+        "finished": finished(),
+        "stale": training(120),
+        "outdated": {**training(), "schema_version": 2},
+        "sparse": {
+            "schema_version": 1,
+            "status": "running",
+            "run_id": RUN_ID,
+            "stages": [{"id": "04"}, None, 7],
+            "updated_at": at(20),
+            "curve": None,
+            "errors": [None],
+            "hardware": None,
+        },
         "hostile": hostile(),
     }
     FOLDER.mkdir(exist_ok=True)
     for name, value in states.items():
-        (FOLDER / f"{name}.json").write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        (FOLDER / f"{name}.json").write_text(
+            json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ import pytest
 from web_sites import RUN_ID, Site, ask, make_project, recorded, serving, talk
 
 
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory):
     project = make_project(tmp_path_factory.mktemp("attack") / "project", recorded("running_training"))
@@ -46,9 +45,17 @@ READS = [
     ("header without a colon", "GET / HTTP/1.1\r\nHost: localhost:{port}\r\nnonsense\r\n", {400}),
     ("bare line feeds", "GET / HTTP/1.1\nHost: localhost:{port}\n\r\n", {400}),
     ("null byte in a header", "GET / HTTP/1.1\r\nHost: localhost:{port}\r\nX: a\0b\r\n", {400}),
-    ("another site reads data", "GET /api/status HTTP/1.1\r\nHost: localhost:{port}\r\nSec-Fetch-Site: cross-site\r\n", {403}),
-    ("another site embeds the page", "GET /dashboard/live.html HTTP/1.1\r\nHost: localhost:{port}\r\n"
-     "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors\r\n", {403}),
+    (
+        "another site reads data",
+        "GET /api/status HTTP/1.1\r\nHost: localhost:{port}\r\nSec-Fetch-Site: cross-site\r\n",
+        {403},
+    ),
+    (
+        "another site embeds the page",
+        "GET /dashboard/live.html HTTP/1.1\r\nHost: localhost:{port}\r\n"
+        "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors\r\n",
+        {403},
+    ),
     ("absolute target", "GET http://localhost:{port}/ HTTP/1.1\r\nHost: localhost:{port}\r\n", {400}),
     ("target without a slash", "GET api/status HTTP/1.1\r\nHost: localhost:{port}\r\n", {400}),
     ("body on a read", "GET / HTTP/1.1\r\nHost: localhost:{port}\r\nContent-Length: 5\r\n", {400}),
@@ -59,22 +66,59 @@ READS = [
     ("token in the query", "GET /api/status?token={token} HTTP/1.1\r\nHost: localhost:{port}\r\n", {400}),
     ("long request line", "GET /" + "a" * 3000 + " HTTP/1.1\r\nHost: localhost:{port}\r\n", {414}),
     ("long header", "GET / HTTP/1.1\r\nHost: localhost:{port}\r\nX: " + "a" * 17000 + "\r\n", {431}),
-    ("many headers", "GET / HTTP/1.1\r\nHost: localhost:{port}\r\n" + "".join(f"X{n}: 1\r\n" for n in range(90)), {431}),
+    (
+        "many headers",
+        "GET / HTTP/1.1\r\nHost: localhost:{port}\r\n" + "".join(f"X{n}: 1\r\n" for n in range(90)),
+        {431},
+    ),
 ]
 
 PATHS = [
-    "/..", "/../secret.txt", "/dashboard/../secret.txt", "/dashboard/..%20/secret.txt", "/dashboard/%2e%2e/secret.txt",
-    "/dashboard/..%5csecret.txt", "/dashboard%5c..%5csecret.txt", "/dashboard\\..\\secret.txt", "/secret.txt",
-    "/dashboard/live.html:$I30", "/dashboard/live.html::$DATA", "/dashboard/live.html.", "/dashboard//live.html",
-    "/dashboard/live.html%00.css", "/dashboard/LIVE.HTML", "/dashboard/CON", "/dashboard/.git/config", "/.git/config",
-    "/logs/../secret.txt", "/logs/dashboard_server.pid", "/logs/dashboard_changes.jsonl", "/logs/", "/results/",
-    "/pipeline_config.json", "/api/runs/../../secret.txt", f"/api/runs/{RUN_ID}/../x", "/api/runs/20200101-000000-ffff",
-    "/api/runs/20260101-000000-aaaa", "/api/runs/x", f"/api/runs/{RUN_ID}/secret", f"/api/runs/{RUN_ID}/log/99",
-    f"/api/runs/{RUN_ID}/log/..", f"/api/runs/{RUN_ID}/log/04.log", f"/api/runs/{RUN_ID}/log/04?offset=-1",
-    f"/api/runs/{RUN_ID}/log/04?offset=1e9", f"/api/runs/{RUN_ID}/log/04?offset=1&offset=2",
-    f"/api/runs/{RUN_ID}/log/04?file=/etc/passwd", f"/api/runs/{RUN_ID}?x=1", "/api/stop", "/api/train", "/%61pi/status",
-    "/api/runs/20260101-000000-aaaa/log/04", f"/api/runs/{RUN_ID}/log/06", f"/api/runs/{RUN_ID}/log/06/file",
-]  # fmt: skip
+    "/..",
+    "/../secret.txt",
+    "/dashboard/../secret.txt",
+    "/dashboard/..%20/secret.txt",
+    "/dashboard/%2e%2e/secret.txt",
+    "/dashboard/..%5csecret.txt",
+    "/dashboard%5c..%5csecret.txt",
+    "/dashboard\\..\\secret.txt",
+    "/secret.txt",
+    "/dashboard/live.html:$I30",
+    "/dashboard/live.html::$DATA",
+    "/dashboard/live.html.",
+    "/dashboard//live.html",
+    "/dashboard/live.html%00.css",
+    "/dashboard/LIVE.HTML",
+    "/dashboard/CON",
+    "/dashboard/.git/config",
+    "/.git/config",
+    "/logs/../secret.txt",
+    "/logs/dashboard_server.pid",
+    "/logs/dashboard_changes.jsonl",
+    "/logs/",
+    "/results/",
+    "/pipeline_config.json",
+    "/api/runs/../../secret.txt",
+    f"/api/runs/{RUN_ID}/../x",
+    "/api/runs/20200101-000000-ffff",
+    "/api/runs/20260101-000000-aaaa",
+    "/api/runs/x",
+    f"/api/runs/{RUN_ID}/secret",
+    f"/api/runs/{RUN_ID}/log/99",
+    f"/api/runs/{RUN_ID}/log/..",
+    f"/api/runs/{RUN_ID}/log/04.log",
+    f"/api/runs/{RUN_ID}/log/04?offset=-1",
+    f"/api/runs/{RUN_ID}/log/04?offset=1e9",
+    f"/api/runs/{RUN_ID}/log/04?offset=1&offset=2",
+    f"/api/runs/{RUN_ID}/log/04?file=/etc/passwd",
+    f"/api/runs/{RUN_ID}?x=1",
+    "/api/stop",
+    "/api/train",
+    "/%61pi/status",
+    "/api/runs/20260101-000000-aaaa/log/04",
+    f"/api/runs/{RUN_ID}/log/06",
+    f"/api/runs/{RUN_ID}/log/06/file",
+]
 
 METHODS = ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "get", "JEFF", "POSTX"]
 
@@ -92,11 +136,23 @@ CHANGES = [
     ("token with non-ASCII", POST_LINE + JSON + LENGTH + "X-Nightforge-Token: \xe9\r\n", {403}),
     ("token given twice", POST_LINE + JSON + LENGTH + TOKEN + TOKEN, {400}),
     ("token as a cookie", POST_LINE + JSON + LENGTH + "Cookie: X-Nightforge-Token={token}\r\n", {403}),
-    ("token in the query", "POST /api/stop?token={token} HTTP/1.1\r\nHost: localhost:{port}\r\n" + JSON + LENGTH, {400, 403}),
+    (
+        "token in the query",
+        "POST /api/stop?token={token} HTTP/1.1\r\nHost: localhost:{port}\r\n" + JSON + LENGTH,
+        {400, 403},
+    ),
     ("null origin", POST_LINE + JSON + LENGTH + TOKEN + "Origin: null\r\n", {403}),
     ("evil origin", POST_LINE + JSON + LENGTH + TOKEN + "Origin: http://evil.example\r\n", {403}),
-    ("our origin as a prefix", POST_LINE + JSON + LENGTH + TOKEN + "Origin: http://localhost:{port}.evil.example\r\n", {403}),
-    ("our origin with https", POST_LINE + JSON + LENGTH + TOKEN + "Origin: https://localhost:{port}\r\n", {403}),
+    (
+        "our origin as a prefix",
+        POST_LINE + JSON + LENGTH + TOKEN + "Origin: http://localhost:{port}.evil.example\r\n",
+        {403},
+    ),
+    (
+        "our origin with https",
+        POST_LINE + JSON + LENGTH + TOKEN + "Origin: https://localhost:{port}\r\n",
+        {403},
+    ),
     ("our origin, other port", POST_LINE + JSON + LENGTH + TOKEN + "Origin: http://localhost:1\r\n", {403}),
     ("empty origin", POST_LINE + JSON + LENGTH + TOKEN + "Origin:\r\n", {403}),
     ("same site, not origin", POST_LINE + JSON + LENGTH + TOKEN + "Sec-Fetch-Site: same-site\r\n", {403}),
@@ -113,21 +169,45 @@ CHANGES = [
     ("chunked", POST_LINE + JSON + TOKEN + "Transfer-Encoding: chunked\r\n", {411}),
     ("chunked and length", POST_LINE + JSON + TOKEN + LENGTH + "Transfer-Encoding: chunked\r\n", {411}),
     ("expect", POST_LINE + JSON + TOKEN + LENGTH + "Expect: 100-continue\r\n", {417}),
-    ("change where nothing changes", (POST_LINE + JSON + TOKEN + LENGTH).replace("/api/stop", "/api/status"), {405}),
-    ("change of the state file", (POST_LINE + JSON + TOKEN + LENGTH).replace("/api/stop", "/logs/pipeline_live_state.json"), {405}),
+    (
+        "change where nothing changes",
+        (POST_LINE + JSON + TOKEN + LENGTH).replace("/api/stop", "/api/status"),
+        {405},
+    ),
+    (
+        "change of the state file",
+        (POST_LINE + JSON + TOKEN + LENGTH).replace("/api/stop", "/logs/pipeline_live_state.json"),
+        {405},
+    ),
     ("change of nothing", (POST_LINE + JSON + TOKEN + LENGTH).replace("/api/stop", "/api/evil"), {404}),
-]  # fmt: skip
+]
 
 BODIES = [
-    b"", b"{", b"[]", b"null", b"1", b'"x"', b"\xff\xfe", b"[" * 9000, b"{}", b'{"request_id": 1}', b'{"request_id": "short"}',
-    b'{"request_id": "../../etc/x"}', b'{"request_id": "attack-0002", "evil": 1}', b'{"request_id": "attack-0003", "run_id": "other"}',
+    b"",
+    b"{",
+    b"[]",
+    b"null",
+    b"1",
+    b'"x"',
+    b"\xff\xfe",
+    b"[" * 9000,
+    b"{}",
+    b'{"request_id": 1}',
+    b'{"request_id": "short"}',
+    b'{"request_id": "../../etc/x"}',
+    b'{"request_id": "attack-0002", "evil": 1}',
+    b'{"request_id": "attack-0003", "run_id": "other"}',
     b'{"request_id": "attack-0004", "run_id": {}}',
-]  # fmt: skip
+]
 
 
 def fill(text: str, site: Site) -> bytes:
     """Put port and token into a request and end its head."""
-    text = text.replace("{port}", str(site.port)).replace("{token_part}", site.token[:20]).replace("{token}", site.token)
+    text = (
+        text.replace("{port}", str(site.port))
+        .replace("{token_part}", site.token[:20])
+        .replace("{token}", site.token)
+    )
     return (text + "\r\n").encode("latin-1")
 
 
@@ -158,7 +238,9 @@ def test_every_other_method_is_refused_before_routing(site: Site, method: str) -
 
 
 @pytest.mark.parametrize(("name", "head", "accepted"), CHANGES, ids=[row[0] for row in CHANGES])
-def test_a_change_without_every_proof_is_refused(site: Site, name: str, head: str, accepted: set[int]) -> None:
+def test_a_change_without_every_proof_is_refused(
+    site: Site, name: str, head: str, accepted: set[int]
+) -> None:
     check_refused(talk(site.port, fill(head, site) + BODY.encode()), accepted, site)
     assert not site.project.stop_request.exists()
 

@@ -21,7 +21,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
 def moved(value: Any, age_s: float = 1.0) -> Any:
-    """Shift every time in a recorded value so that its `updated_at` (or `generated_at`) is `age_s` seconds ago."""
+    """Shift every time in a recorded value so that it was updated (or generated) `age_s` seconds ago."""
     mark = value.get("updated_at") or value.get("generated_at")
     if mark is None:
         return value
@@ -54,7 +54,9 @@ def put_state(project: Project, state: dict[str, Any], log: str = "") -> None:
     folder = project.run_dir(str(state.get("run_id") or RUN_ID))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "state.json").write_text(text)
-    (folder / "config.json").write_text(json.dumps({"profile": "tiny", "config": {"training": {"epochs": 2}}}))
+    (folder / "config.json").write_text(
+        json.dumps({"profile": "tiny", "config": {"training": {"epochs": 2}}})
+    )
     (folder / "report.md").write_text("# Report\n")
     for stage in state.get("stages", []):
         if isinstance(stage, dict) and isinstance(stage.get("id"), str):
@@ -104,13 +106,17 @@ def put_hub(project: Project, name: str = "hub") -> None:
     project.results.mkdir(exist_ok=True)
     project.hub_data.write_text(json.dumps(moved(hub)))
     older = json.loads((STATES / "finished.json").read_text(encoding="utf-8"))
-    for number, run_id in enumerate(("20260918-221004-91ab", "20261004-231500-07cd", "20261101-224510-5e1f"), 1):
+    for number, run_id in enumerate(
+        ("20260918-221004-91ab", "20261004-231500-07cd", "20261101-224510-5e1f"), 1
+    ):
         folder = project.run_dir(run_id)
         folder.mkdir(parents=True, exist_ok=True)
         older.update(run_id=run_id, result={"version": f"v{number}", "report": None, "exit_code": 0})
         (folder / "state.json").write_text(json.dumps(older))
         settings = {"training": {"epochs": number, "learning_rate": 1e-3}, "lora": {"lora_r": 8}}
-        (folder / "config.json").write_text(json.dumps({"profile": "tiny", "commit": f"c{number}", "config": settings}))
+        (folder / "config.json").write_text(
+            json.dumps({"profile": "tiny", "commit": f"c{number}", "config": settings})
+        )
 
 
 @dataclass
@@ -162,7 +168,9 @@ def post(site: Site, path: str, **fields: Any) -> Answer:
     """Ask for a change as a page would."""
     body = json.dumps({"request_id": "request-0001", **fields}).encode()
     head = (
-        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{site.port}\r\nOrigin: {site.url}\r\nSec-Fetch-Site: same-origin\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nX-Nightforge-Token: {site.token}\r\n\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{site.port}\r\nOrigin: {site.url}\r\n"
+        "Sec-Fetch-Site: same-origin\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        f"X-Nightforge-Token: {site.token}\r\n\r\n"
     )
     return talk(site.port, head.encode() + body)
