@@ -18,9 +18,11 @@ from nightforge.stage import Stage, stage_main
 
 
 def run(stage: Stage) -> dict[str, Any]:
-    from nightforge.blueprint.report_stage import update_dashboard
+    from nightforge.backup.history import hub_status, read_history
+    from nightforge.blueprint.report_stage import BackupFacts, update_dashboard
 
-    return update_dashboard(stage.paths, stage.run_dir, stage.report)
+    backups = BackupFacts(hub_status(stage.paths), read_history(stage.paths.backups))
+    return update_dashboard(stage.paths, stage.run_dir, stage.report, backups)
 
 
 if __name__ == "__main__":

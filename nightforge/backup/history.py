@@ -53,8 +53,3 @@ def hub_status(project: Project) -> dict[str, Any] | None:
         "bytes": newest.bytes,
         **status,
     }
-
-
-def backups_of_run(project: Project, run_id: str) -> list[dict[str, Any]]:
-    """The attempts one run made, oldest first."""
-    return [entry for entry in read_history(project.backups) if entry.get("run_id") == run_id]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from nightforge.blueprint.health_facts import Alert, Facts, exposure_gap, number, some
 from nightforge.blueprint.mastery import NodeMastery
 
@@ -26,7 +28,7 @@ def lesson_share(facts: Facts) -> list[Alert]:
             value=data.lesson_rows / data.rows,
             threshold=0.40,
             action="Generate more rows.",
-            next_command=f"{_RUN} --set synthetic.count=N",
+            next_command=f"{_RUN} --set synthetic.count={math.ceil(data.lesson_rows / 0.40)}",
         )
     ]
 

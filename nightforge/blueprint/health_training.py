@@ -26,7 +26,7 @@ def many_rows_learnt_well(facts: Facts) -> list[Alert]:
             value=score,
             threshold=0.90,
             action="Try one epoch less and compare the unseen score.",
-            next_command=f"{_RUN} --set training.epochs=N",
+            next_command=_epochs(facts, 2 / 3),
         )
     ]
 
@@ -62,7 +62,7 @@ def still_learning(facts: Facts) -> list[Alert]:
             value=score,
             threshold=0.85,
             action="Train longer.",
-            next_command=f"{_RUN} --set training.epochs=N",
+            next_command=_epochs(facts, 1.5),
         )
     ]
 
@@ -230,3 +230,11 @@ def jumping_loss(facts: Facts) -> list[Alert]:
             action="Lower training.learning_rate or raise training.gradient_accumulation_steps.",
         )
     ]
+
+
+def _epochs(facts: Facts, factor: float) -> str | None:
+    now = facts.entry.epochs
+    if not now:
+        return None
+    then = max(1, round(now * factor)) if factor < 1 else math.ceil(now * factor)
+    return f"{_RUN} --set training.epochs={then}"

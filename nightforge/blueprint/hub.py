@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 
-from nightforge.backup.history import hub_status
 from nightforge.blueprint.champion import read_champion
 from nightforge.blueprint.mastery import read_mastery
 from nightforge.blueprint.results import (
@@ -25,8 +24,10 @@ from nightforge.core.paths import Project
 _MAX_PLANNED = 6
 
 
-def hub_data(project: Project, records: list[VersionRecords]) -> dict[str, Any]:
-    """Everything on the hub. `records` are all complete versions, ascending."""
+def hub_data(
+    project: Project, records: list[VersionRecords], backup: dict[str, Any] | None
+) -> dict[str, Any]:
+    """Everything on the hub. `records` are all complete versions, ascending; `backup` is the backup card."""
     champion = _champion(project, records)
     newest = records[-1] if records else None
     shown = champion or newest
@@ -40,7 +41,7 @@ def hub_data(project: Project, records: list[VersionRecords]) -> dict[str, Any]:
         "versions": [_version(record) for record in records],
         "mastery": msgspec.to_builtins(read_mastery(project, newest.version)) if newest else [],
         "dataset": _dataset(project),
-        "backup": hub_status(project),
+        "backup": backup,
         "health": _health(project, newest.version) if newest else None,
         "next_lessons": _planned(project),
     }

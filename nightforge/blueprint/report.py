@@ -145,18 +145,18 @@ def _compared(morning: Morning, records: VersionRecords) -> list[str]:
     ours = records.unseen.score if records.unseen else None
     base = morning.base.exposure("unseen") if morning.base else None
     if base is None or base.score is None:
-        lines.append(f"The base model was not examined; `{_EXAM} --base` does it.")
+        lines.append(f"- the base model was not examined; `{_EXAM} --base` does it")
     elif ours is not None:
         gain = ours.value - base.score.value
-        lines.append(f"Base model on unseen prompts: {_share(base.score)}; the adapter adds {gain:+.2f}.")
+        lines.append(f"- base model on unseen prompts {_share(base.score)}; the adapter adds {gain:+.2f}")
     if morning.before is None:
-        lines.append("There is no earlier examined version of this profile to compare with.")
+        lines.append("- there is no earlier examined version of this profile to compare with")
     elif morning.change is None:
-        lines.append(f"v{morning.before.version} answered none of the same unseen prompts.")
+        lines.append(f"- v{morning.before.version} answered none of the same unseen prompts")
     else:
         old = morning.before.unseen.score if morning.before.unseen else None
         shown = f"{_share(old)}; " if old else ""
-        lines.append(f"Version before (v{morning.before.version}): {shown}change {_change(morning.change)}.")
+        lines.append(f"- version before, v{morning.before.version}: {shown}change {_change(morning.change)}")
     return lines
 
 
@@ -169,7 +169,7 @@ def _evaluated(morning: Morning) -> list[str]:
     lines.append(f"{summary.passed} of {summary.total} tests passed, mean score {summary.mean_score:.2f}.")
     failed = [test.test_id for test in records.evaluation.results if not test.passed]
     if failed:
-        lines.append(f"Not passed: {', '.join(failed[:8])}" + (" and more." if len(failed) > 8 else "."))
+        lines += ["", f"Not passed: {', '.join(failed[:8])}" + (" and more." if len(failed) > 8 else ".")]
     return lines
 
 
@@ -199,9 +199,11 @@ def _health(morning: Morning) -> list[str]:
         return [*lines, _stage_trouble(morning, "19", "The health check") or "Not checked yet."]
     serious = [a for a in morning.health["alerts"] if a.get("level") != "INFO"]
     lines.append(f"Overall: **{morning.health['overall']}**." + ("" if serious else " Nothing to act on."))
+    lines += [""] if serious else []
     for alert in serious:
+        command = f" `{alert['next_command']}`" if alert.get("next_command") else ""
         action = f" {alert['action']}" if alert.get("action") else ""
-        lines.append(f"- {alert['level'].lower()}: {alert['title']}. {alert['detail']}{action}")
+        lines.append(f"- {alert['level'].lower()}: {alert['title']}. {alert['detail']}{action}{command}")
     return lines
 
 
@@ -336,4 +338,6 @@ def _cell(text: str) -> str:
 
 
 def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+    # A version keeps its small v: "v2 stays champion", not "V2".
+    first = text[:1] if text[1:2].isdigit() else text[:1].upper()
+    return first + text[1:] + ("" if text.endswith(".") else ".")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from nightforge.backup.history import backups_of_run, read_history
 from nightforge.blueprint.champion import paired, update_champion
 from nightforge.blueprint.hub import hub_data, version_before
 from nightforge.blueprint.mastery import read_mastery
@@ -28,7 +29,17 @@ class Reports(Protocol):
     def alert(self, level: str, title: str, detail: str = "", next_command: str | None = None) -> None: ...
 
 
-def update_dashboard(project: Project, run_dir: Path | None, report: Reports) -> dict[str, Any]:
+@dataclass(frozen=True)
+class BackupFacts:
+    """What the backup layer knows, handed in by the script. card: the hub's; attempts: oldest first."""
+
+    card: dict[str, Any] | None = None
+    attempts: Sequence[dict[str, Any]] = ()
+
+
+def update_dashboard(
+    project: Project, run_dir: Path | None, report: Reports, backups: BackupFacts
+) -> dict[str, Any]:
     """Write report.md and results/dashboard.json; returns their paths, the version and the champion decision.
 
     By hand (`run_dir` None) the report is results/report.md and speaks of the newest version.
@@ -41,7 +52,7 @@ def update_dashboard(project: Project, run_dir: Path | None, report: Reports) ->
     if decision:
         report.message(decision.reason)
     report.phase("14.3", "write the hub's data")
-    hub = hub_data(project, records)
+    hub = hub_data(project, records, backups.card)
     write_json(project.hub_data, hub)
     report.phase("14.4", "write the report")
     before = version_before(records, current)
@@ -55,7 +66,7 @@ def update_dashboard(project: Project, run_dir: Path | None, report: Reports) ->
         decision=decision,
         mastery=read_mastery(project, current.version) if current else (),
         health=_health_of(project, hub, current),
-        backups=_backups(project, run_dir, current),
+        backups=_attempts(backups, run_dir, current),
     )
     path = (run_dir or project.results) / "report.md"
     write_text(path, report_text(morning))
@@ -132,7 +143,9 @@ def _health_of(
     return health if current and health and health["version"] == f"v{current.version}" else None
 
 
-def _backups(project: Project, run_dir: Path | None, current: VersionRecords | None) -> list[dict[str, Any]]:
+def _attempts(
+    backups: BackupFacts, run_dir: Path | None, current: VersionRecords | None
+) -> list[dict[str, Any]]:
     run_id = run_dir.name if run_dir else current.adapter.run_id if current else None
-    found = backups_of_run(project, run_id) if run_id else []
-    return found if run_dir else found or read_history(project.backups)[-1:]
+    found = [entry for entry in backups.attempts if run_id and entry.get("run_id") == run_id]
+    return found if run_dir else found or list(backups.attempts[-1:])

@@ -11,10 +11,12 @@ import msgspec
 import pytest
 from run_records import RUN, answer, finished_project, put, put_adapter, put_exam, put_state
 
+from nightforge.backup.history import hub_status, read_history
 from nightforge.backup.snapshot import Request, create_backup
 from nightforge.blueprint.champion import decide, paired, read_champion, update_champion
 from nightforge.blueprint.health_stage import run_health
-from nightforge.blueprint.report_stage import update_dashboard
+from nightforge.blueprint.report_stage import BackupFacts
+from nightforge.blueprint.report_stage import update_dashboard as write_both
 from nightforge.blueprint.results import ExamRecord, read_version
 from nightforge.config.schema import Backup
 from nightforge.core.errors import InputError
@@ -35,6 +37,11 @@ class Reports:
 
     def alert(self, level: str, title: str, detail: str = "", next_command: str | None = None) -> None:
         self.alerts.append(f"{level} {title} {detail}")
+
+
+def update_dashboard(project: Project, run_dir: Path | None, report: Reports) -> dict[str, Any]:
+    backups = BackupFacts(hub_status(project), read_history(project.backups))
+    return write_both(project, run_dir, report, backups)
 
 
 def hub(project: Project) -> dict[str, Any]:
@@ -73,7 +80,7 @@ def test_the_report_of_a_full_run_answers_every_question_on_one_page(project: Pr
         "| near | 0 | none asked",
         "| seen | 8 | 0.80",
         "the adapter adds +0.65",
-        "9 of 11 tests passed, mean score 0.86.\nNot passed: T9, T10.",
+        "9 of 11 tests passed, mean score 0.86.\n\nNot passed: T9, T10.",
         "| weakest |",
         "PrintString | 1.00",
         "## Health",
@@ -185,9 +192,8 @@ def test_the_champion_stays_when_the_new_version_is_worse_and_the_report_says_wh
     champion = read_champion(project)
     assert champion is not None and champion.version == 2 and not result["promoted"]
     assert result["reason"] == "v2 stays champion: v3 scores -0.25 on 12 shared unseen prompts"
-    assert "v2 stays champion" in (project.results / "report.md").read_text().split("##")[0].replace(
-        "V2", "v2"
-    )
+    first_section = (project.results / "report.md").read_text().split("##")[0]
+    assert " v2 stays champion: v3 scores -0.25" in first_section
     assert hub(project)["champion"]["version"] == "v2"
 
 
