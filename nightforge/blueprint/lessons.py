@@ -13,7 +13,7 @@ from nightforge.blueprint.canonical import canonicalize, structure_key
 from nightforge.blueprint.check import validate
 from nightforge.blueprint.graph import Blueprint
 from nightforge.blueprint.printer import to_text
-from nightforge.blueprint.rows import Row, make_row, row_hash
+from nightforge.blueprint.rows import Row, make_row, normalize_instruction, row_hash
 from nightforge.core.atomic import read_json
 from nightforge.core.errors import InputError
 
@@ -133,12 +133,11 @@ def lesson_rows(lessons: Iterable[Lesson]) -> list[Row]:
 
 def variations(instruction: str) -> list[str]:
     """The same task in a casual and in a technical voice; quoted text and names stay as they are."""
-    found: list[str] = []
+    found: dict[str, str] = {normalize_instruction(instruction): instruction}
     for voice in (_casual, _technical):
         said = voice(instruction)
-        if said != instruction and said not in found:
-            found.append(said)
-    return found
+        found.setdefault(normalize_instruction(said), said)
+    return list(found.values())[1:]
 
 
 def _casual(instruction: str) -> str:

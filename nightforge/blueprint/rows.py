@@ -76,7 +76,7 @@ def read_rows(path: Path, next_command: str) -> list[Row]:
 
 def normalize_instruction(text: str) -> str:
     """An instruction reduced to its words: lower case, no punctuation but that of numbers and names."""
-    return " ".join(re.findall(r"[\w.\-]*\w", text.casefold()))
+    return " ".join(re.findall(r"[\w.\-]*\w|[<>=]", text.casefold()))
 
 
 def _row(value: dict[str, Any], path: Path, number: int) -> Row:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nightforge.blueprint.synthesis import pools
-from nightforge.blueprint.synthesis.draw import Draw, Impossible, Pattern, say, turn, xyz
+from nightforge.blueprint.synthesis.draw import Draw, Impossible, Pattern, say, seconds, turn, xyz
 from nightforge.blueprint.synthesis.parts import Part, block, call, feed, get, publish, pure, put, ref
 from nightforge.blueprint.synthesis.sums import SUMS
 from nightforge.blueprint.synthesis.values import actor, delta_seconds, place
@@ -49,7 +49,13 @@ def print_measured(d: Draw) -> Part:
 
 
 def print_name(d: Draw) -> Part:
-    target = pure("Self").said("this actor") if d.chance(0.4) else actor(d)
+    kind = d.rng.random()
+    if kind < 0.3:
+        target = pure("Self").said("this actor")
+    elif kind < 0.55:
+        target = pure("GetPlayerController").said("the player controller")
+    else:
+        target = actor(d)
     name = pure("GetDisplayName", inputs={"Object": target})
     said = d.pick((f"print the name of {target.phrase}", f"show the display name of {target.phrase}"))
     return call("PrintString", inputs={"InString": name}).said(said)
@@ -239,16 +245,16 @@ def start_timer(d: Draw) -> Part:
     event, time, loops = _event(d), d.pick(pools.SECONDS), d.chance(0.6)
     step = call("SetTimerByFunctionName", FunctionName=event, Time=time, bLooping=loops)
     if loops:
-        words = (f"start a timer that calls {event} every {say(time)} seconds",
-                 f"set a looping timer for {event} with {say(time)} seconds")  # fmt: skip
+        words = (f"start a timer that calls {event} every {seconds(time)}",
+                 f"set a looping timer for {event} with {seconds(time)}")  # fmt: skip
     else:
-        words = (f"start a timer that calls {event} once after {say(time)} seconds",
-                 f"set a timer for {event} with {say(time)} seconds that does not loop")  # fmt: skip
+        words = (f"start a timer that calls {event} once after {seconds(time)}",
+                 f"set a timer for {event} with {seconds(time)} that does not loop")  # fmt: skip
     return step.said(d.pick(words))
 
 
 def stop_timer(d: Draw) -> Part:
-    event = _event(d, fresh=False)
+    event = _event(d)
     words = (f"clear the timer {event}", f"stop the timer {event}")
     return call("ClearTimerByFunctionName", FunctionName=event).said(d.pick(words))
 
@@ -258,12 +264,12 @@ def call_event(d: Draw) -> Part:
     return call("CallEvent", EventName=event).said(d.pick((f"call {event}", f"call the event {event}")))
 
 
-def _event(d: Draw, fresh: bool = True) -> str:
+def _event(d: Draw) -> str:
     """A custom event to call: one that exists already, or a new one that the program must then define."""
     known = [name for name in d.calls if name != d.own_event]
     if known and (d.chance(0.7) or len(d.calls) >= 2):
         return d.pick(known)
-    if not fresh or len(d.calls) >= 2:
+    if len(d.calls) >= 2:
         raise Impossible("no event to call")
     name = d.pick([name for name in pools.EVENT_NAMES if name not in d.calls])
     d.calls.append(name)
@@ -395,14 +401,14 @@ ACTIONS = (
     Pattern(print_value, 6.0, ("PrintString", "GetVar")),
     Pattern(print_joined, 3.0, ("Concatenate",)),
     Pattern(print_measured, 4.0, ("GetGameTimeInSeconds", "GetVelocity", "GetActorRotation")),
-    Pattern(print_name, 2.0, ("GetDisplayName", "Self")),
+    Pattern(print_name, 2.0, ("GetDisplayName", "Self", "GetPlayerController")),
     Pattern(destroy, 6.0, ("DestroyActor",)),
     Pattern(hide, 5.0, ("SetActorHiddenInGame",)),
     Pattern(collision, 2.5, ("SetActorEnableCollision",)),
     Pattern(move_to, 4.0, ("SetActorLocation",)),
     Pattern(move_made, 1.2, ("MakeVector",)),
     Pattern(
-        move_relative, 2.0, ("AddVector", "SubtractVector", "MultiplyVectorFloat", "GetActorForwardVector")
+        move_relative, 3.0, ("AddVector", "SubtractVector", "MultiplyVectorFloat", "GetActorForwardVector")
     ),
     Pattern(nudge, 3.0, ("AddActorLocalOffset", "AddActorWorldOffset")),
     Pattern(rotate, 4.5, ("AddActorLocalRotation",)),
@@ -416,7 +422,7 @@ ACTIONS = (
     Pattern(live_for, 1.8, ("SetLifeSpan",)),
     Pattern(attach, 1.4, ("AttachActorToActor",)),
     Pattern(start_timer, 4.0, ("SetTimerByFunctionName",)),
-    Pattern(stop_timer, 3.0, ("ClearTimerByFunctionName",)),
+    Pattern(stop_timer, 1.5, ("ClearTimerByFunctionName",)),
     Pattern(call_event, 3.0, ("CallEvent",)),
     Pattern(play, 6.0, ("PlaySound", "PlaySoundAtLocation")),
     Pattern(open_level, 2.0, ("OpenLevel",)),
@@ -428,7 +434,7 @@ ACTIONS = (
     Pattern(show_widget, 2.5, ("CreateWidget", "AddToViewport")),
     Pattern(use_widget, 2.0, ("RemoveFromParent", "AddToViewport")),
     Pattern(list_add, 2.2, ("ArrayAdd",)),
-    Pattern(list_remove, 2.2, ("ArrayRemove", "ArrayRemoveIndex", "ArrayClear")),
+    Pattern(list_remove, 2.8, ("ArrayRemove", "ArrayRemoveIndex", "ArrayClear")),
     *SUMS,
 )
 

@@ -151,3 +151,8 @@ def say(value: Value) -> str:
     if isinstance(value, Struct):
         return "(" + ", ".join(say(item) for _, item in value.fields) + ")"
     return f'"{value}"'
+
+
+def seconds(value: float) -> str:
+    """A time as a person writes it: `1 second`, `2.5 seconds`."""
+    return "1 second" if value == 1 else f"{value:g} seconds"

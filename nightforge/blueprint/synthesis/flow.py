@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from nightforge.blueprint.synthesis import pools
 from nightforge.blueprint.synthesis.actions import action
-from nightforge.blueprint.synthesis.draw import Draw, Impossible, Pattern, say
+from nightforge.blueprint.synthesis.draw import Draw, Impossible, Pattern, say, seconds
 from nightforge.blueprint.synthesis.parts import Part, feed, flow, get, publish, pure
 from nightforge.blueprint.synthesis.values import actor, condition
 
@@ -25,14 +25,14 @@ def wait(d: Draw) -> Part:
     time, kind = d.pick(pools.SECONDS), d.rng.random()
     if kind < 0.75:
         words = (
-            f"wait {say(time)} seconds",
-            f"wait for {say(time)} seconds",
-            f"pause for {say(time)} seconds",
+            f"wait {seconds(time)}",
+            f"wait for {seconds(time)}",
+            f"pause for {seconds(time)}",
         )
         return Part("Delay", props=(("Duration", time),), then="Completed").said(d.pick(words))
     if kind < 0.87:
         step = Part("RetriggerableDelay", props=(("Duration", time),), then="Completed")
-        return step.said(f"wait {say(time)} seconds with a retriggerable delay")
+        return step.said(f"wait {seconds(time)} with a retriggerable delay")
     if kind < 0.94:
         name = d.variable("Float")
         return Part("Delay", inputs=(("Duration", get(name)),), then="Completed").said(f"wait {name} seconds")

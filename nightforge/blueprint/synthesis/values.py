@@ -201,14 +201,14 @@ PLAIN_CONDITIONS = (
 )
 CONDITIONS = (
     *PLAIN_CONDITIONS,
-    Pattern(both, 2.5, ("And", "Or")),
-    Pattern(multiple_of, 0.5, ("Modulo", "EqualInt")),
-    Pattern(text_is, 0.8, ("EqualString",)),
-    Pattern(text_long, 0.4, ("StringLength",)),
-    Pattern(speed_is, 0.8, ("VectorLength", "GetVelocity")),
-    Pattern(same_actor, 0.7, ("EqualObject",)),
+    Pattern(both, 3.5, ("And", "Or")),
+    Pattern(multiple_of, 1.0, ("Modulo", "EqualInt")),
+    Pattern(text_is, 1.2, ("EqualString",)),
+    Pattern(text_long, 1.0, ("StringLength",)),
+    Pattern(speed_is, 1.2, ("VectorLength", "GetVelocity")),
+    Pattern(same_actor, 1.1, ("EqualObject",)),
     Pattern(coin_flip, 0.6, ("RandomBool",)),
-    Pattern(in_list, 0.8, ("ArrayContains",)),
+    Pattern(in_list, 1.3, ("ArrayContains",)),
     Pattern(list_long, 0.6, ("ArrayLength",)),
 )
 
