@@ -177,10 +177,10 @@ def _run_ended(state: LiveState, event: Event) -> LiveState:
 
 
 def _run_interrupted(state: LiveState, event: Event) -> LiveState:
-    """The orchestrator was killed or the power went; said by whoever holds the project next."""
+    """The orchestrator is gone: killed, power loss, or a mistake of its own that it could still tell."""
     key = state.current.stage if state.current else ""
     attempt = state.stage(key).attempt if key else 0
-    words = "the orchestrator ended without a word: killed, power loss or reboot"
+    words = event.get("message") or "the orchestrator ended without a word: killed, power loss or reboot"
     error = RunError(event["time"], key, attempt, "interrupted", words, event["next_command"])
     ended = _run_ended(state, {**event, "status": "failed", "exit_code": 1})
     return replace(ended, errors=(*state.errors, error)[-_ERRORS_KEPT:])

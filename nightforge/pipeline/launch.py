@@ -103,11 +103,14 @@ def _standing_request(project: Project) -> dict[str, Any] | None:
 
 def foreground(project: Project, options: Options, argv: Sequence[str]) -> int:
     """Run in this process and terminal; returns the run's exit code."""
-    from nightforge.pipeline.orchestrator import orchestrate
+    from nightforge.pipeline.orchestrator import BusyError, orchestrate
 
     command = " ".join(("launch_pipeline.py", *argv))
     if NONCE_VARIABLE in os.environ:  # started detached by `start`: nobody watches, the log is enough
-        return orchestrate(project, options, command=command)
+        try:
+            return orchestrate(project, options, command=command)
+        except BusyError as error:  # a faster launch has won; its log is not the place for our words
+            return int(error.exit_code)
     from nightforge.pipeline.terminal import TerminalView
 
     with TerminalView() as view:

@@ -62,13 +62,14 @@ def orchestrate(
 ) -> int:
     """Carry out a new or resumed run and return its exit code.
 
-    Raises InputError (2) for wrong input and TemporaryError (75) when another run holds the project;
+    Raises InputError (2) for wrong input and BusyError (75) when another run holds the project;
     nothing has been started then.
     """
     clock = SystemClock()
     nonce = os.environ.pop(NONCE_VARIABLE, "") or secrets.token_hex(8)
-    if options.resume is None:
-        new_run(project, options, clock)  # wrong input is refused before anything is touched
+    # Wrong input is refused before anything is touched; what to resume is read once nobody else can change
+    # it.
+    fresh = new_run(project, options, clock) if options.resume is None else None
     with ExitStack() as stack:
         _take(project, ProjectLock(project.lock), clock, stack)
         signals = _Signals()
@@ -78,7 +79,7 @@ def orchestrate(
         sweep_tagged(str((last_record(project) or {}).get("nonce", "")))
         close_interrupted(project, clock)
         clear_stop_request(project)
-        run = _prepare(project, options, clock, command)
+        run = _prepare(project, fresh, options, command)
         log = stack.enter_context(_open_log(project, fresh=run.state is None))
         observers = [RunLog(log.write, clock.monotonic), *([observer] if observer else [])]
         recorder = _begin(project, run, clock, observers, command)
@@ -89,7 +90,18 @@ def orchestrate(
         sampler.start()
         stack.callback(sampler.end)
         services = _services(project, run, nonce, clock, signals, sampler)
-        return Runner(run.plan, run.config, recorder, services, policy).run()
+        try:
+            return Runner(run.plan, run.config, recorder, services, policy).run()
+        except Exception as error:  # our own mistake: the page must not show a run that nobody runs
+            words = f"the orchestrator failed: {type(error).__name__}: {error}"
+            recorder.record("run_interrupted", message=words, next_command=RESUME_COMMAND)
+            raise
+
+
+class BusyError(TemporaryError):
+    """Another orchestrator holds the project."""
+
+    kind = "busy"
 
 
 class _Signals:
@@ -109,7 +121,7 @@ def _take(project: Project, lock: ProjectLock, clock: Clock, stack: ExitStack) -
         record = running_record(project)
         if record is not None or clock.monotonic() > deadline:
             who = f"run {record['run_id']}, pid {record['pid']}" if record else "another orchestrator"
-            raise TemporaryError(
+            raise BusyError(
                 f"a pipeline is running in this project already ({who})",
                 next_command="python launch_pipeline.py --status",
             )
@@ -133,14 +145,11 @@ def close_interrupted(project: Project, clock: Clock) -> None:
     recorder.record("run_interrupted", next_command=RESUME_COMMAND)
 
 
-def _prepare(project: Project, options: Options, clock: Clock, command: str) -> Run:
-    if options.resume is not None:
-        run = resumed_run(project, options.resume)
-        check(project, run.config, run.plan)
-        return run
-    run = new_run(project, options, clock)
+def _prepare(project: Project, fresh: Run | None, options: Options, command: str) -> Run:
+    run = fresh or resumed_run(project, options.resume or "")
     check(project, run.config, run.plan)
-    write_config(run, project, options, command)
+    if fresh is not None:
+        write_config(run, project, options, command)
     return run
 
 

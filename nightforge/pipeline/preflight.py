@@ -4,9 +4,11 @@ cure.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
+from pathlib import Path
 
 from nightforge.config import Config
 from nightforge.core.errors import InputError, TemporaryError, from_os_error
@@ -28,13 +30,7 @@ def check(project: Project, config: Config, plan: Plan) -> None:
                 f"{stage.script} is missing in {project.root}", next_command=f"git checkout -- {stage.script}"
             )
     for folder in (project.logs, project.data, project.models, project.results, project.backups):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            probe = folder / f".writable-{os.getpid()}-{secrets.token_hex(4)}"
-            probe.write_bytes(b"nightforge")
-            probe.unlink()
-        except OSError as error:
-            raise from_os_error(error) from error
+        _prove_writable(folder)
     needed_mb = _NEEDED_MB[config.model.source]
     free_mb = shutil.disk_usage(project.root).free // _MB
     if free_mb < needed_mb:
@@ -43,3 +39,20 @@ def check(project: Project, config: Config, plan: Plan) -> None:
             f"about {needed_mb} MB",
             next_command="free some space (see `python scripts/16_backup.py --list`), then start again",
         )
+
+
+def _prove_writable(folder: Path) -> None:
+    """Write and remove a file, since rights alone do not tell about read-only or full disks."""
+    probe = folder / f".writable-{os.getpid()}-{secrets.token_hex(4)}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"nightforge")
+        probe.unlink()
+    except (FileExistsError, NotADirectoryError) as error:
+        raise InputError(
+            f"{folder} must be a folder, but a file is in its place", next_command=f"move {folder} away"
+        ) from error
+    except OSError as error:
+        with contextlib.suppress(OSError):  # a full disk keeps an empty file
+            probe.unlink(missing_ok=True)
+        raise from_os_error(error) from error

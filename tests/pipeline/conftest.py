@@ -79,8 +79,10 @@ class TinyProject:
             timeout=60,
         )
 
-    def orchestrate(self, *arguments: str, waits_s: float = 0.1) -> subprocess.CompletedProcess[str]:
-        """Run the orchestrator attached, with short waits between attempts."""
+    def orchestrate(
+        self, *arguments: str, waits_s: float = 0.1, small_disk: bool = False
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the orchestrator attached, with short waits; `small_disk` makes it ask for 1 MB only."""
         waits = {kind: (waits_s,) * len(table) for kind, table in WAITS_S.items()}
         code = (
             f"import sys; sys.path.insert(0, {str(REPO)!r})\n"
@@ -89,7 +91,9 @@ class TinyProject:
             "from nightforge.pipeline.orchestrator import orchestrate\n"
             "from nightforge.pipeline.runner import Policy\n"
             f"policy = Policy(waits_s={waits!r})\n"
-            "sys.exit(orchestrate(Project.find(), parse_options(sys.argv[1:]), policy=policy))"
+            "from nightforge.pipeline import preflight\n"
+            + ("preflight._NEEDED_MB['tiny'] = 1\n" if small_disk else "")
+            + "sys.exit(orchestrate(Project.find(), parse_options(sys.argv[1:]), policy=policy))"
         )
         command = [sys.executable, "-c", code, *arguments]
         return subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60)

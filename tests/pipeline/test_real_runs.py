@@ -342,53 +342,6 @@ def test_the_orchestrator_stays_small_and_imports_no_torch(tiny: TinyProject) ->
     assert tiny.wait_ended() == "stopped"
 
 
-@pytest.mark.parametrize(
-    ("name", "arguments", "words"),
-    [
-        ("unknown key", ("--set", "training.epoch=2"), "did you mean training.epochs"),
-        ("wrong type", ("--set", "training.epochs=many"), "training.epochs"),
-        (
-            "both widths",
-            ("--set", "quantization.use_8bit=true", "--set", "quantization.use_4bit=true"),
-            "use_4bit",
-        ),
-        ("unknown profile", ("--profile", "tinny"), "did you mean 'tiny'"),
-        ("nothing to resume", ("--resume",), "no run to resume"),
-    ],
-)
-def test_wrong_input_ends_with_2_and_starts_nothing(
-    tiny: TinyProject, name: str, arguments: tuple[str, ...], words: str
-) -> None:
-    done = tiny.launch(*arguments)
-    assert done.returncode == 2, name
-    assert words in done.stderr
-    assert not tiny.project.runs.exists()
-
-
-def test_broken_configuration_names_line_and_column(tiny: TinyProject) -> None:
-    tiny.project.config_file.write_text('{"training": {\n  "epochs": }\n}')
-    done = tiny.launch("--foreground")
-    assert done.returncode == 2
-    assert "line 2, column 13" in done.stderr
-    assert not tiny.project.logs.exists()
-
-
-def test_a_missing_stage_script_is_named_before_anything_starts(tiny: TinyProject) -> None:
-    (tiny.root / "scripts" / "06_validate_dsl.py").unlink()
-    done = tiny.launch("--data-only")
-    assert done.returncode == 2
-    assert "scripts/06_validate_dsl.py is missing" in done.stderr
-    assert not tiny.project.runs.exists()
-
-
-def test_a_place_that_cannot_be_written_is_named_and_nothing_is_started(tiny: TinyProject) -> None:
-    (tiny.root / "results").write_text("a file where a folder should be")
-    done = tiny.launch("--data-only")
-    assert done.returncode != 0
-    assert "results" in done.stderr
-    assert not tiny.project.runs.exists()
-
-
 def test_an_orchestrator_that_dies_at_once_is_told_with_its_last_words(tiny: TinyProject) -> None:
     breaker = tiny.root / "broken"
     breaker.mkdir()

@@ -1,0 +1,120 @@
+"""Status says what runs from one file and one look at one process; a dead run never reads as running."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nightforge.core.paths import Project
+from nightforge.core.processes import identity_of
+from nightforge.pipeline.records import ACTIVE, current_state, running_record
+from nightforge.pipeline.status import format_status, page_url, words_for
+
+NOW = datetime(2026, 11, 21, 17, 17, 30, tzinfo=UTC)
+STAGE = {
+    "id": "04",
+    "title": "Train LoRA adapter",
+    "status": "running",
+    "attempt": 2,
+    "max_attempts": 3,
+    "progress": {"done": 142, "total": 230, "unit": "steps"},
+}
+STATE: dict[str, Any] = {
+    "run_id": "20261121-171500-3f2a",
+    "pipeline": "blueprint",
+    "profile": "tiny",
+    "mode": "full",
+    "status": "running",
+    "pid": 7,
+    "started_at": "2026-11-21T17:15:00.000Z",
+    "updated_at": "2026-11-21T17:17:00.000Z",
+    "stages": [{"id": "03", "title": "Data", "status": "succeeded"}, STAGE],
+    "eta": {"remaining_s": [60, 95], "done_at": ["2026-11-21T17:18:30.000Z", "2026-11-21T17:19:05.000Z"]},
+    "errors": [{"stage": "04", "attempt": 1, "kind": "killed", "message": "killed by signal 9"}],
+    "result": None,
+}
+
+
+def place(project: Project, state: dict[str, Any] | str, **record: Any) -> None:
+    project.logs.mkdir(parents=True)
+    project.live_state.write_text(state if isinstance(state, str) else json.dumps(state))
+    (project.logs / "pipeline.json").write_text(json.dumps(record))
+
+
+def mine() -> dict[str, Any]:
+    identity = identity_of(os.getpid())
+    assert identity is not None
+    return identity.to_dict()
+
+
+def test_a_running_run_is_told_with_stage_progress_and_time_left() -> None:
+    text = format_status(STATE, "http://localhost:8080/dashboard/live.html", NOW)
+    for words in (
+        "20261121-171500-3f2a  blueprint, profile tiny, full",
+        "running (pid 7), for 2 min 30 s",
+        "1 of 2 done",
+        "04 Train LoRA adapter: running, attempt 2 of 3, 142/230 steps (62%)",
+        "1 min 0 s to 1 min 35 s (done between",
+        "attempt 1: killed by signal 9",
+        "http://localhost:8080/dashboard/live.html",
+        "python launch_pipeline.py --stop",
+    ):
+        assert words in text
+
+
+def test_a_first_run_says_so_instead_of_a_number() -> None:
+    assert "first run, no estimate" in format_status({**STATE, "eta": None}, None, NOW)
+
+
+@pytest.mark.parametrize(
+    ("status", "command"),
+    [("stopped", "--resume"), ("failed", "--resume"), ("interrupted", "--resume"), ("running", "--stop")],
+)
+def test_each_status_names_the_next_command(status: str, command: str) -> None:
+    assert format_status({**STATE, "status": status}, None, NOW).splitlines()[-1].endswith(command)
+
+
+@pytest.mark.parametrize("status", ACTIVE)
+def test_a_run_whose_orchestrator_is_gone_reads_as_interrupted(status: str, tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    place(project, {**STATE, "status": status}, identity={**mine(), "started": 1})
+    state = current_state(project)
+    assert (state["status"], state["resumable"]) == ("interrupted", True)
+
+
+def test_a_living_orchestrator_is_found_and_one_that_has_ended_is_not(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    place(project, STATE, run_id="r", identity=mine(), ended_at=None)
+    assert (running_record(project) or {})["run_id"] == "r"
+    assert current_state(project)["status"] == "running"
+    (project.logs / "pipeline.json").write_text(json.dumps({"identity": mine(), "ended_at": "2026"}))
+    assert running_record(project) is None
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", '"x"'])
+def test_a_broken_state_file_reads_as_idle_and_raises_nothing(content: str, tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    place(project, content)
+    assert current_state(project)["status"] == "idle"
+
+
+def test_the_page_is_named_only_if_its_server_lives(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    assert page_url(project) is None
+    project.logs.mkdir()
+    project.server_pid.write_text(json.dumps({"identity": mine(), "port": 8081, "host": "127.0.0.1"}))
+    assert page_url(project) == "http://localhost:8081/dashboard/live.html"
+    project.server_pid.write_text(json.dumps({"identity": {**mine(), "started": 1}, "port": 8081}))
+    assert page_url(project) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.4, "0 s"), (59, "59 s"), (125, "2 min 5 s"), (7260, "2 h 1 min")]
+)
+def test_durations_are_written_as_people_say_them(seconds: float, words: str) -> None:
+    assert words_for(seconds) == words
