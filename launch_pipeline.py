@@ -13,10 +13,15 @@ def main(argv: list[str]) -> int:
     from nightforge.pipeline.options import parse_options
 
     options = parse_options(argv)
-    if options.action not in ("status", "dry-run") or sys.platform != "linux":
+    if sys.platform != "linux" or options.action not in ("status", "dry-run"):
         import bootstrap
 
         bootstrap.ensure(__file__)
+    if options.action == "status":  # not through `launch`, whose imports take longer than the answer
+        from nightforge.core.paths import Project
+        from nightforge.pipeline.status import print_status
+
+        return print_status(Project.find(), options.json)
     from nightforge.pipeline.launch import main as launch
 
     return launch(options, argv)
