@@ -168,13 +168,21 @@ def _serve(project: Project, servers: list[DashboardServer]) -> int:
             pass
     finally:
         restore()
-        for server in servers:
-            server.shutdown()
-            server.server_close()
+        close_all(servers)
         if (control.read_record(project) or {}).get("pid") == record["pid"]:
             project.server_pid.unlink(missing_ok=True)
     say("Nightforge dashboard ended.")
     return ExitCode.DONE
+
+
+def close_all(servers: list[DashboardServer]) -> None:
+    """End the servers at the same time; each needs up to half a second to notice."""
+    enders = [threading.Thread(target=server.shutdown) for server in servers]
+    for ender in enders:
+        ender.start()
+    for ender, server in zip(enders, servers, strict=True):
+        ender.join()
+        server.server_close()
 
 
 def say(text: str, stream: TextIO | None = None) -> None:

@@ -63,8 +63,8 @@ class DashboardServer(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], application: Application) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.application = application
-        self.connections = 0
-        self._count_lock = threading.Lock()
+        self._open: set[socket.socket] = set()
+        self._open_lock = threading.Lock()
         super().__init__(address, Connection)
 
     def server_bind(self) -> None:
@@ -79,9 +79,10 @@ class DashboardServer(ThreadingHTTPServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Start a thread for the connection, or turn it away at once when too many are open."""
-        with self._count_lock:
-            full = self.connections >= CONNECTION_LIMIT
-            self.connections += 0 if full else 1
+        with self._open_lock:
+            full = len(self._open) >= CONNECTION_LIMIT
+            if not full:
+                self._open.add(request)
         if not full:
             super().process_request(request, client_address)
             return
@@ -96,8 +97,22 @@ class DashboardServer(ThreadingHTTPServer):
         try:
             super().process_request_thread(request, client_address)
         finally:
-            with self._count_lock:
-                self.connections -= 1
+            with self._open_lock:
+                self._open.discard(request)
+
+    @property
+    def connections(self) -> int:
+        """Return how many connections are open."""
+        return len(self._open)
+
+    def server_close(self) -> None:
+        """Stop listening and end the connections that browsers keep open."""
+        super().server_close()
+        with self._open_lock:
+            left = list(self._open)
+        for connection in left:
+            with contextlib.suppress(OSError):  # its own thread may have closed it just now
+                connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Keep quiet about clients that went away; anything else goes to the server's log."""
