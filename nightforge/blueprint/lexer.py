@@ -40,24 +40,27 @@ class LineError(Exception):
         self.column, self.message, self.expected = column, message, expected
 
 
-def tokenize(line: str) -> list[Token]:
-    """Cut a line into tokens, ending with `end`; raises LineError at the first impossible character."""
+def tokenize(line: str) -> tuple[list[Token], LineError | None]:
+    """Cut a line into tokens up to an `end` token, or up to the first error, which is returned too."""
     tokens: list[Token] = []
     position = 0
     while position < len(line):
         match = _TOKEN.match(line, position)
         if match is None:
-            raise _impossible(line, position)
+            return tokens, _impossible(line, position)
         kind = match.lastgroup or ""
         if kind == "punct":
             kind = match.group()
         if kind not in ("blank", "comment"):
             text = match.group()
-            value = unescape(text[1:-1], position + 2) if kind == "string" else text
+            try:
+                value = unescape(text[1:-1], position + 2) if kind == "string" else text
+            except LineError as error:
+                return tokens, error
             tokens.append(Token(kind, value, position + 1))
         position = match.end()
     tokens.append(Token("end", "", len(line.rstrip()) + 1))
-    return tokens
+    return tokens, None
 
 
 def quote(text: str) -> str:

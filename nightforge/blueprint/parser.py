@@ -150,14 +150,13 @@ class _Reader:
     def read(self, number: int, line: str) -> None:
         self.number = number
         try:
-            tokens = _Line(tokenize(line))
+            tokens = _Line(*tokenize(line))
             if tokens.at("end"):
                 return
-            self.last_line = number
             self._statement(tokens)
         except LineError as error:
-            self.last_line = number
             self._report(error)
+        self.last_line = number
 
     def finish(self) -> None:
         line = self.last_line
@@ -199,8 +198,12 @@ class _Reader:
         if keyword in ("BLUEPRINT", "PARENT", "CATEGORY"):
             self._header(keyword, first, line)
         elif keyword == "GRAPH":
+            section = _Section(
+                "?", self.number
+            )  # kept even if the name is broken, so that its lines have a place
+            self.sections.append(section)
             line.expect(":", "':' after GRAPH")
-            self.sections.append(_Section(line.name("a graph name"), self.number))
+            section.name = line.name("a graph name")
             line.expect_end()
         elif keyword == "VAR":
             self._variable(line)
@@ -289,13 +292,18 @@ class _Reader:
 
 
 class _Line:
-    """The tokens of one line with a reading position."""
+    """The tokens of one line with a reading position; an error of the lexer is met where it stands."""
 
-    def __init__(self, tokens: list[Token]) -> None:
-        self.tokens, self.position = tokens, 0
+    def __init__(self, tokens: list[Token], error: LineError | None) -> None:
+        self.tokens, self.error, self.position = tokens, error, 0
 
     def peek(self, ahead: int = 0) -> Token:
-        return self.tokens[min(self.position + ahead, len(self.tokens) - 1)]
+        index = self.position + ahead
+        if index < len(self.tokens):
+            return self.tokens[index]
+        if self.error is not None:
+            raise self.error
+        return self.tokens[-1]
 
     def at(self, kind: str) -> bool:
         return self.peek().kind == kind
