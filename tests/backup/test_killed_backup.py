@@ -31,11 +31,14 @@ def back_up_for_ever(root: Path, seed: int) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="uses fork")
-def test_killed_twenty_times_the_newest_complete_backup_always_verifies(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [20, pytest.param(200, marks=pytest.mark.slow)])
+def test_killed_at_random_points_the_newest_complete_backup_always_verifies(
+    tmp_path: Path, kills: int
+) -> None:
     project = make_project(tmp_path)
     backup(project, config=TIGHT)
     draw, partial_seen = random.Random(11), 0
-    for seed in range(20):
+    for seed in range(kills):
         child = multiprocessing.get_context("fork").Process(target=back_up_for_ever, args=(tmp_path, seed))
         child.start()
         time.sleep(draw.uniform(0.005, 0.12))

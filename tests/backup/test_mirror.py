@@ -79,11 +79,12 @@ def test_a_drive_that_vanishes_half_way_gets_no_further_byte(saved: Project, dri
     assert len(list((drive / ".objects").glob("??/*"))) == 1 and Store(drive).labels() == set()
 
 
+@pytest.mark.parametrize("step", [6, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_mirror_that_fails_at_any_write_is_a_warning_and_catches_up_later(
-    saved: Project, drive: Path
+    saved: Project, drive: Path, step: int
 ) -> None:
     init_mirror(saved, str(drive))
-    for at in range(1, 200, 3):
+    for at in range(1, 200, step):
         write(saved.root, {"lessons/lesson_01.json": str(at)})
         entry = backup(saved, config=config(drive), mirror_disk=FailingDisk(at))
         assert Store(drive).listing().damaged == {}

@@ -135,11 +135,12 @@ def test_the_difference_names_changed_missing_and_extra_files(saved: Project) ->
     assert difference.extra == ("results/exams/v9/summary.json",)
 
 
-def test_a_restore_interrupted_at_any_write_can_be_finished(saved: Project) -> None:
+@pytest.mark.parametrize("step", [5, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_restore_interrupted_at_any_write_can_be_finished(saved: Project, step: int) -> None:
     good = tree(saved.root)
     label = backup(saved)["label"]
     finished = False
-    for at in range(1, 400):
+    for at in range(1, 400, step):
         damage(saved)
         bad = tree(saved.root)
         try:

@@ -93,6 +93,25 @@ def test_a_file_system_without_hard_links_gets_copies_that_verify(saved: Project
     assert stored.st_nlink == 1 and verify_snapshot(Store(saved.backups), entry["label"]).ok
 
 
+def test_every_file_and_every_folder_is_flushed_before_the_snapshot_gets_its_name(
+    saved: Project, synced: list[int]
+) -> None:
+    flushed_before_rename: list[int] = []
+
+    class Watched(Disk):
+        def rename(self, source: Path, target: Path) -> None:
+            if target.parent == saved.backups:
+                flushed_before_rename.append(len(synced))
+            super().rename(source, target)
+
+    backup(saved, disk=Watched())
+    objects, folders = 7, 11  # two of the 8 files are equal; the staging folder, files/ and 9 below it
+    assert flushed_before_rename == [
+        2 * objects + 1 + folders
+    ]  # each object and its folder, the manifest, the tree
+    assert len(synced) > flushed_before_rename[0]
+
+
 def test_a_scheduled_backup_without_a_change_says_nothing_new(saved: Project) -> None:
     label = backup(saved)["label"]
     with pytest.raises(NothingNewError, match=label) as caught:
@@ -154,6 +173,23 @@ def test_a_missing_or_added_file_is_found(saved: Project, how: str) -> None:
     assert len(found) == 1 and ("is missing" in found[0] or "not in the manifest" in found[0])
 
 
+@pytest.mark.slow
+def test_a_thousand_random_bits_flipped_one_at_a_time_are_all_found(saved: Project) -> None:
+    label, draw = backup(saved)["label"], random.Random(7)
+    places = [*sorted((saved.backups / ".objects").glob("??/*")), saved.backups / label / "manifest.json"]
+    found = 0
+    for _ in range(1000):
+        path = draw.choice(places)
+        good = path.read_bytes()
+        bit = draw.randrange(len(good) * 8)
+        damaged = bytearray(good)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        found += not verify_snapshot(Store(saved.backups), label).ok
+        path.write_bytes(good)
+    assert found == 1000
+
+
 def test_a_damaged_object_does_not_spread_into_the_next_snapshot(saved: Project) -> None:
     first = backup(saved)["label"]
     entry = load(saved.backups / first).files["lessons/lesson_01.json"]
@@ -175,7 +211,7 @@ def test_a_disk_that_returns_other_bytes_than_written_is_not_called_a_backup(sav
     assert history.hub_status(saved)["status"] == "failed"
 
 
-@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO])
+@pytest.mark.parametrize("error", [errno.ENOSPC, pytest.param(errno.EIO, marks=pytest.mark.slow)])
 def test_failing_at_any_write_leaves_the_last_backup_whole_and_nothing_to_unlock(
     tmp_path: Path, error: int
 ) -> None:

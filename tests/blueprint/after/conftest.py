@@ -1,0 +1,13 @@
+"""Waiting for the device is what makes these tests slow; none of them can cut the power."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Descriptors that were flushed to the device, in order."""
+    seen: list[int] = []
+    monkeypatch.setattr("os.fsync", seen.append)
+    return seen
