@@ -62,6 +62,7 @@ class ExamSummary(Struct, frozen=True):
     run_id: str | None = None
     profile: str | None = None
     base_model: str | None = None
+    base_hash: str | None = None
     tokens_per_s: float | None = None
     seconds: float | None = None
 
@@ -226,14 +227,19 @@ def read_answers(folder: Path) -> list[ExamRecord]:
 
 
 def base_exam_dir(project: Project, adapter: Adapter) -> Path | None:
-    """The exam of the bare base model this adapter was trained on; None if that was never asked."""
-    if adapter.base_hash and exam_dir(project, f"base-{adapter.base_hash[:8]}").is_dir():
-        return exam_dir(project, f"base-{adapter.base_hash[:8]}")
-    for folder in sorted((project.results / "exams").glob("base-*")):
+    """The newest exam of the very base model this adapter was trained on; None if it was never examined."""
+    found: list[tuple[str, Path]] = []
+    for folder in (project.results / "exams").glob("base-*"):
         exam = read_exam(folder)
-        if exam and adapter.base_model and exam.base_model == adapter.base_model and not adapter.base_hash:
-            return folder
-    return None
+        if exam is not None and _same_base(exam, adapter):
+            found.append((exam.created_at, folder))
+    return max(found)[1] if found else None
+
+
+def _same_base(exam: ExamSummary, adapter: Adapter) -> bool:
+    if exam.base_hash and adapter.base_hash:
+        return exam.base_hash == adapter.base_hash
+    return exam.base_model is not None and exam.base_model == adapter.base_model
 
 
 def _finite(value: float) -> float | None:

@@ -99,6 +99,7 @@ def put_exam(project: Project, name: str, *, day: int, unseen: float, seen: floa
         "version": "base" if name.startswith("base") else name,
         "model": f"models/blueprint-lora-{name}",
         "base_model": "tiny",
+        "base_hash": "abcdef0123456789",
         "profile": "tiny",
         "run_id": RUN,
         "created_at": f"2026-11-{day:02d}T17:25:00.000Z",

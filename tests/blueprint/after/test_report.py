@@ -164,6 +164,14 @@ def test_the_hub_holds_every_part_of_its_schema(project: Project) -> None:
     assert {node["node_type"] for node in data["mastery"]} >= {"Event", "PrintString", "Branch"}
 
 
+def test_only_the_base_model_the_adapter_was_trained_on_is_compared(project: Project) -> None:
+    path = project.results / "exams/base-abcdef01/summary.json"
+    put(path, {**json.loads(path.read_text()), "base_hash": "another"})
+    update_dashboard(project, None, Reports())
+    assert hub(project)["base"] is None
+    assert "the base model was not examined" in (project.results / "report.md").read_text()
+
+
 def test_a_loss_that_is_not_a_number_stays_out_of_the_files(project: Project) -> None:
     path = project.models / "blueprint-lora-v2/training_log.json"
     log = json.loads(path.read_text())
