@@ -262,6 +262,8 @@ def spawn_stage(argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> Owned
 
     Must be called from the main thread: the parent-death signal follows the thread that started the child.
     """
+    if threading.current_thread() is not threading.main_thread():
+        raise RuntimeError("a stage must be started from the main thread")
     environment = dict(env)
     command = [python_executable(environment), *argv]
     if sys.platform == "linux":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -18,20 +19,16 @@ class TimingHistory:
         self._path = path
         self._profile = profile
         self._all = _load(path)
-        self.trouble: str | None = None
 
     def of_stages(self) -> dict[str, list[float]]:
         """Return stage key -> seconds of its last successes."""
         return self._all["profiles"].get(self._profile, {})  # type: ignore[no-any-return]
 
     def remember(self, key: str, seconds: float) -> None:
-        """Add a success and write the file; a full disk costs only the memory of it."""
+        """Add a success and write the file; on a full disk the next success writes it."""
         self._all["profiles"][self._profile] = remember(self.of_stages(), key, seconds)
-        try:
+        with contextlib.suppress(OSError):  # the journal meets the same disk and raises the alert
             write_json(self._path, self._all)
-            self.trouble = None
-        except OSError as error:
-            self.trouble = f"{self._path.name} can't be written: {error.strerror or error}"
 
 
 def _load(path: Path) -> dict[str, Any]:

@@ -14,14 +14,14 @@ from nightforge.core.control import read_stop_request, write_stop_request
 from nightforge.core.errors import ExitCode, InputError, NightforgeError, from_os_error
 from nightforge.core.paths import Project
 from nightforge.core.processes import TAG_VARIABLE, identity_of, spawn_detached
-from nightforge.pipeline.options import Options
-from nightforge.pipeline.records import (
+from nightforge.core.records import (
     NONCE_VARIABLE,
     current_state,
     last_record,
     read_object,
     running_record,
 )
+from nightforge.pipeline.options import Options
 from nightforge.pipeline.status import page_url, print_status
 
 READY_LIMIT_S = 15.0

@@ -27,14 +27,7 @@ from nightforge.core.processes import (
     on_stop_signals,
     sweep_tagged,
 )
-from nightforge.pipeline.attempts import StageContext, stage_environment
-from nightforge.pipeline.hardware import HardwareSampler
-from nightforge.pipeline.history import TimingHistory
-from nightforge.pipeline.journal import JOURNAL, STATE, Journal, StateFiles, load_run
-from nightforge.pipeline.options import Options
-from nightforge.pipeline.preflight import check
-from nightforge.pipeline.recorder import Observer, Recorder
-from nightforge.pipeline.records import (
+from nightforge.core.records import (
     ACTIVE,
     NONCE_VARIABLE,
     last_record,
@@ -42,6 +35,13 @@ from nightforge.pipeline.records import (
     record_path,
     running_record,
 )
+from nightforge.pipeline.attempts import StageContext, stage_environment
+from nightforge.pipeline.hardware import HardwareSampler
+from nightforge.pipeline.history import TimingHistory
+from nightforge.pipeline.journal import JOURNAL, STATE, Journal, StateFiles, load_run
+from nightforge.pipeline.options import Options
+from nightforge.pipeline.preflight import check
+from nightforge.pipeline.recorder import Observer, Recorder
 from nightforge.pipeline.registry import StageSpec
 from nightforge.pipeline.retry import RESUME_COMMAND
 from nightforge.pipeline.runlog import RunLog
@@ -91,11 +91,13 @@ def orchestrate(
         stack.callback(sampler.end)
         services = _services(project, run, nonce, clock, signals, sampler)
         try:
-            return Runner(run.plan, run.config, recorder, services, policy).run()
+            code = Runner(run.plan, run.config, recorder, services, policy).run()
         except Exception as error:  # our own mistake: the page must not show a run that nobody runs
             words = f"the orchestrator failed: {type(error).__name__}: {error}"
             recorder.record("run_interrupted", message=words, next_command=RESUME_COMMAND)
             raise
+        recorder.settle()
+        return code
 
 
 class BusyError(TemporaryError):

@@ -54,6 +54,15 @@ class Recorder:
         self._files.write(self.state)
         self._tell_trouble()
 
+    def settle(self, limit_s: float = 30.0) -> None:
+        """At the end of a run: write what a full disk still refuses, for a while."""
+        deadline = self._clock.monotonic() + limit_s
+        while not self._files.write(self.state, at_once=True) or self._journal.trouble:
+            if self._clock.monotonic() >= deadline:
+                return  # the journal misses its end: the next start says "interrupted" and can resume
+            self._clock.sleep(0.5)
+            self._journal.flush()
+
     def _tell_trouble(self) -> None:
         """One alert per cause, not one per refused write. # ops Q5"""
         trouble = self._journal.trouble or self._files.trouble

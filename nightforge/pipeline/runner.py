@@ -37,7 +37,7 @@ _TICK_S = 0.1
 _ESTIMATE_S = 2.0
 
 
-@dataclass
+@dataclass(frozen=True)
 class Services:
     """What the runner touches of the world; tests pass fakes."""
 

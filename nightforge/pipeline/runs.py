@@ -14,11 +14,11 @@ from nightforge.core.atomic import read_json, write_json
 from nightforge.core.clock import Clock, parse_time
 from nightforge.core.errors import InputError
 from nightforge.core.paths import Project
+from nightforge.core.records import read_object
 from nightforge.core.versions import adapter_dir, latest
 from nightforge.pipeline.journal import JOURNAL, load_run
 from nightforge.pipeline.options import Options
 from nightforge.pipeline.plan import Plan, build_plan
-from nightforge.pipeline.records import read_object
 from nightforge.pipeline.states import LiveState
 
 _PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "datasets", "msgspec", "psutil")

@@ -12,7 +12,7 @@ from typing import Any
 from nightforge.core.clock import parse_time
 from nightforge.core.paths import Project
 from nightforge.core.processes import ProcessIdentity, is_alive
-from nightforge.pipeline.records import ACTIVE, current_state, read_object
+from nightforge.core.records import ACTIVE, current_state, read_object
 
 _NEXT = {
     "idle": "python launch_pipeline.py",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from types import TracebackType
 
 from rich.console import Console
@@ -32,6 +33,7 @@ class TerminalView:
             disable=not self._console.is_terminal,
         )
         self._task = self._progress.add_task("starting", total=None, detail="")
+        self._gone = False
 
     def __enter__(self) -> TerminalView:
         self._progress.start()
@@ -40,9 +42,18 @@ class TerminalView:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        with contextlib.suppress(OSError):  # no terminal left to tidy
+            self._progress.stop()
 
     def __call__(self, state: LiveState, event: Event) -> None:
+        if self._gone:
+            return
+        try:
+            self._show(state, event)
+        except OSError:  # the terminal was closed; the run goes on and the page still shows it
+            self._gone = True
+
+    def _show(self, state: LiveState, event: Event) -> None:
         if event["type"] == "stage_event" and event["event"]["type"] != "alert":
             self._show_progress(state, event["stage"])
             return

@@ -12,7 +12,7 @@ import pytest
 
 from nightforge.core.paths import Project
 from nightforge.core.processes import identity_of
-from nightforge.pipeline.records import ACTIVE, current_state, running_record
+from nightforge.core.records import ACTIVE, current_state, running_record
 from nightforge.pipeline.status import format_status, page_url, words_for
 
 NOW = datetime(2026, 11, 21, 17, 17, 30, tzinfo=UTC)

@@ -8,6 +8,7 @@ at the process it names. # ops P2, P4
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from nightforge.core.paths import Project
@@ -17,12 +18,12 @@ NONCE_VARIABLE = "NIGHTFORGE_NONCE"  # handed to the orchestrator, repeated in i
 ACTIVE = ("starting", "running", "retrying", "stopping")
 
 
-def record_path(project: Project) -> Any:
+def record_path(project: Project) -> Path:
     """Return the path of the record."""
     return project.logs / "pipeline.json"
 
 
-def read_object(path: Any) -> dict[str, Any] | None:
+def read_object(path: Path) -> dict[str, Any] | None:
     """Read a JSON object; None when the file is missing or is not one."""
     try:
         value = json.loads(path.read_bytes())

@@ -1,0 +1,63 @@
+"""Killed anywhere, as often as you like: resuming reaches the same end, and nothing done is done again."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+
+import pytest
+from conftest import TinyProject
+
+from nightforge.core.processes import identity_of
+from nightforge.core.records import running_record
+from nightforge.pipeline.journal import load_run
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="uses /proc"),
+]
+KILLS = 6
+# Leaves a mark at its start and at its end, 0.3 s apart.
+_MARKING = """
+with open(stage.paths.root / "marks", "a") as marks:
+    marks.write(f"start {stage.stage_key}\\n")
+time.sleep(0.3)
+stage.report.progress(1, 1, "rows")
+return {"key": stage.stage_key}
+"""
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_kills_lose_nothing_and_repeat_nothing_done(tiny: TinyProject, seed: int) -> None:
+    generator = random.Random(seed)
+    keys = ["03", "13", "20", "06", "08"]
+    for key in keys:
+        tiny.behave(key, _MARKING)
+    (tiny.root / "marks").touch()
+    tiny.launch("--data-only")
+    run_id = tiny.record()["run_id"]
+    folder = tiny.project.run_dir(run_id)
+    for _ in range(KILLS):
+        time.sleep(generator.uniform(0, 0.8))
+        record = running_record(tiny.project)
+        if record is None:
+            break
+        os.kill(record["pid"], signal.SIGKILL)
+        tiny.wait(lambda pid=record["pid"]: identity_of(pid) is None)
+        json.loads(tiny.project.live_state.read_bytes())
+        state, _ = load_run(folder)
+        done = {stage.id for stage in state.stages if stage.status == "succeeded"}
+        marks_before = (tiny.root / "marks").read_text().splitlines()
+        resumed = tiny.launch("--resume")
+        assert resumed.returncode == 0, (seed, resumed.stderr)
+        for key in done:
+            again = (tiny.root / "marks").read_text().splitlines()[len(marks_before) :]
+            assert f"start {key}" not in again, (seed, key)
+    assert tiny.wait_ended() == "succeeded", seed
+    assert tiny.state()["run_id"] == run_id
+    assert [stage["result"] for stage in tiny.state()["stages"]] == [{"key": key} for key in keys]
+    tiny.wait(lambda: not tiny.own_processes(), 5)
