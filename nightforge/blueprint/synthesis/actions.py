@@ -83,7 +83,7 @@ def hide(d: Draw) -> Part:
 def collision(d: Draw) -> Part:
     on = d.chance(0.4)
     word = "on" if on else "off"
-    words = (f"turn collision {word}", f"switch {word} the collision of the actor")
+    words = (f"turn collision {word}", f"turn {word} the collision of the actor")
     return call("SetActorEnableCollision", bNewActorEnableCollision=on).said(d.pick(words))
 
 
@@ -397,7 +397,7 @@ def list_remove(d: Draw) -> Part:
 
 
 ACTIONS = (
-    Pattern(print_text, 30.0, ("PrintString",)),
+    Pattern(print_text, 36.0, ("PrintString",)),
     Pattern(print_value, 6.0, ("PrintString", "GetVar")),
     Pattern(print_joined, 3.0, ("Concatenate",)),
     Pattern(print_measured, 4.0, ("GetGameTimeInSeconds", "GetVelocity", "GetActorRotation")),
@@ -421,10 +421,10 @@ ACTIONS = (
     Pattern(launch, 1.8, ("LaunchCharacter", "GetPlayerCharacter")),
     Pattern(live_for, 1.8, ("SetLifeSpan",)),
     Pattern(attach, 1.4, ("AttachActorToActor",)),
-    Pattern(start_timer, 4.0, ("SetTimerByFunctionName",)),
+    Pattern(start_timer, 6.0, ("SetTimerByFunctionName",)),
     Pattern(stop_timer, 1.5, ("ClearTimerByFunctionName",)),
     Pattern(call_event, 3.0, ("CallEvent",)),
-    Pattern(play, 6.0, ("PlaySound", "PlaySoundAtLocation")),
+    Pattern(play, 12.0, ("PlaySound", "PlaySoundAtLocation")),
     Pattern(open_level, 2.0, ("OpenLevel",)),
     Pattern(component_look, 4.0, ("SetVisibility", "ToggleVisibility")),
     Pattern(brightness, 1.8, ("SetIntensity",)),

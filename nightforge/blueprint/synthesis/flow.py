@@ -234,11 +234,11 @@ def needs_depth(build: Callable[[Draw], Part]) -> Callable[[Draw], Part]:
     return outermost
 
 
-MOVES = (Pattern(action, 8.0, ()), Pattern(wait, 1.0, ("Delay", "RetriggerableDelay")))
+MOVES = (Pattern(action, 8.0, ()), Pattern(wait, 0.6, ("Delay", "RetriggerableDelay")))
 FLOWS = (
-    Pattern(branch, 14.0, ("Branch",)),
+    Pattern(branch, 28.0, ("Branch",)),
     Pattern(valid_branch, 1.2, ("IsValidBranch",)),
-    Pattern(cast, 2.2, ("CastToCharacter", "CastToPawn", "CastToPlayerController")),
+    Pattern(cast, 3.2, ("CastToCharacter", "CastToPawn", "CastToPlayerController")),
     Pattern(do_once, 2.4, ("DoOnce", "DoN")),
     Pattern(flip_flop, 2.2, ("FlipFlop",)),
     Pattern(for_loop, 2.4, ("ForLoop",)),

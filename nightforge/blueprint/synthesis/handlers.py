@@ -115,7 +115,7 @@ def main_body(d: Draw, most: int) -> Steps:
     """The steps of a handler: some in a row, often ending in a deciding step."""
     count = d.rng.choices((1, 2, 3, 4)[:most], (44, 38, 14, 4)[:most])[0]
     steps = [d.choose(MOVES) for _ in range(count)]
-    if d.chance(0.45):
+    if d.chance(0.5):
         steps[-1] = deciding(d)
     while steps[-1].type in ("Delay", "RetriggerableDelay"):
         steps.append(d.choose(MOVES))

@@ -184,7 +184,7 @@ def list_long(d: Draw) -> Part:
 
 
 def both(d: Draw) -> Part:
-    kind, word = d.pick((("And", "and"), ("And", "and"), ("Or", "or")))
+    kind, word = d.pick((("And", "and"), ("Or", "or")))
     left, right = d.choose(PLAIN_CONDITIONS), d.choose(PLAIN_CONDITIONS)
     if left.phrase == right.phrase:
         raise Impossible("the same condition twice")
@@ -193,15 +193,15 @@ def both(d: Draw) -> Part:
 
 PLAIN_CONDITIONS = (
     Pattern(bool_is, 5.0, ("GetVar", "Not")),
-    Pattern(number_is, 5.0, ("GreaterThan", "LessThan", "GreaterEqual", "LessEqual")),
+    Pattern(number_is, 7.0, ("GreaterThan", "LessThan", "GreaterEqual", "LessEqual")),
     Pattern(int_is, 2.0, ("EqualInt", "NotEqualInt")),
-    Pattern(tagged, 1.5, ("ActorHasTag",)),
+    Pattern(tagged, 2.5, ("ActorHasTag",)),
     Pattern(valid, 1.2, ("IsValid",)),
-    Pattern(distance_is, 1.5, ("GetDistanceTo",)),
+    Pattern(distance_is, 2.0, ("GetDistanceTo",)),
 )
 CONDITIONS = (
     *PLAIN_CONDITIONS,
-    Pattern(both, 3.5, ("And", "Or")),
+    Pattern(both, 5.5, ("And", "Or")),
     Pattern(multiple_of, 1.0, ("Modulo", "EqualInt")),
     Pattern(text_is, 1.2, ("EqualString",)),
     Pattern(text_long, 1.0, ("StringLength",)),

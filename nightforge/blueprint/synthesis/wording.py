@@ -17,10 +17,10 @@ POLITE = ("Please make this: ", "I need this: ", "Can you build this: ", "Make a
 def instruct(d: Draw, drawn: Drawn) -> tuple[Program, str]:
     """Name the program and write the whole instruction; everything the program contains is said."""
     program, intro = _named(d, drawn.program)
-    behaviour = _behaviour(d, drawn.clauses)
+    polite = d.chance(0.2)
+    behaviour = _behaviour(d, drawn.clauses, colons=not polite)
     declared = _variables(d, program.variables)
-    manner = d.rng.random()
-    if manner < 0.2:
+    if polite:
         behaviour = d.pick(POLITE) + behaviour[0].lower() + behaviour[1:]
     sentences = [declared, behaviour] if d.chance(0.6) else [behaviour, declared]
     return program, " ".join(text for text in (intro, *sentences) if text)
@@ -39,11 +39,11 @@ def _named(d: Draw, program: Program) -> tuple[Program, str]:
     return replace(program, name=name), text
 
 
-def _behaviour(d: Draw, clauses: tuple[Clause, ...]) -> str:
+def _behaviour(d: Draw, clauses: tuple[Clause, ...], *, colons: bool) -> str:
     style = d.rng.random()
     if style < 0.18 and len(clauses) == 1 and _plain(clauses[0].steps):
         return _sentence(f"{join(d, clauses[0].steps)} {clauses[0].when}")
-    mark = ": " if style > 0.8 else ", "
+    mark = ": " if colons and style > 0.8 else ", "
     return " ".join(_sentence(f"{clause.when}{mark}{join(d, clause.steps)}") for clause in clauses)
 
 
