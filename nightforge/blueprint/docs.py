@@ -73,7 +73,8 @@ KINDS = (
     "Kinds: an *event* starts control; *exec* and *macro* nodes run when control reaches them; a *pure* node "
     "has no exec pins and is worked out when its value is needed. `!` marks an input that must be wired "
     "or set, `T` a type all `T` pins of the node share, `Self` the parent class, `[Name]` a property that is "
-    "no pin. Evidence: ● seen in real editor exports, ○ known from the public API and not yet confirmed by pasting."
+    "no pin. Evidence: ● seen in real editor exports, ○ known from the public API, not yet confirmed by "
+    "pasting."
 )
 
 
