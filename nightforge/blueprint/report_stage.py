@@ -6,9 +6,10 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from nightforge.blueprint.champion import paired, update_champion
+from nightforge.blueprint.health_stage import Reports
 from nightforge.blueprint.hub import hub_data, version_before
 from nightforge.blueprint.mastery import read_mastery
 from nightforge.blueprint.report import Morning, RunFacts, StageTime, report_text
@@ -18,15 +19,6 @@ from nightforge.core.atomic import read_json, write_json, write_text
 from nightforge.core.clock import parse_time
 from nightforge.core.errors import InputError
 from nightforge.core.paths import Project
-
-
-class Reports(Protocol):
-    """The part of a stage's reporter that is used here."""
-
-    def phase(self, step: str, title: str) -> None: ...
-    def metric(self, **values: float | int | str | None) -> None: ...
-    def message(self, text: str) -> None: ...
-    def alert(self, level: str, title: str, detail: str = "", next_command: str | None = None) -> None: ...
 
 
 @dataclass(frozen=True)
