@@ -11,19 +11,18 @@ from nightforge.blueprint.check import validate
 from nightforge.blueprint.graph import Blueprint
 from nightforge.blueprint.lessons import lesson_rows, load_lessons
 from nightforge.blueprint.next_lessons import plan_next, read_focus
-from nightforge.blueprint.rows import Row, make_row, read_rows
+from nightforge.blueprint.rows import Reports, Row, make_row, read_rows
 from nightforge.blueprint.synthesis import examples
 from nightforge.config.schema import Synthetic
 from nightforge.core.atomic import append_jsonl, write_jsonl
 from nightforge.core.errors import InputError, StoppedError
 from nightforge.core.paths import Project
-from nightforge.stage import Reporter
 
 REPORT_EVERY = 250  # rows
 
 
 def write_synthetic(
-    settings: Synthetic, project: Project, report: Reporter, should_stop: Callable[[], bool]
+    settings: Synthetic, project: Project, report: Reports, should_stop: Callable[[], bool]
 ) -> dict[str, Any]:
     """Write data/blueprint/synthetic.jsonl: `settings.count` rows, no instruction twice; returns counts."""
     focus = read_focus(project, settings.focus_weight)
@@ -47,7 +46,7 @@ def write_synthetic(
     return {"rows": len(rows), "structures": structures, "focus": focus}
 
 
-def write_lessons(project: Project, report: Reporter) -> dict[str, Any]:
+def write_lessons(project: Project, report: Reports) -> dict[str, Any]:
     """Write data/blueprint/lessons.jsonl from the lessons that are not held out; returns counts."""
     report.phase("1.2", "lessons to rows")
     lessons = load_lessons(project.lessons)
@@ -58,7 +57,7 @@ def write_lessons(project: Project, report: Reporter) -> dict[str, Any]:
     return {"prompts": prompts, "rows": len(rows)}
 
 
-def write_plan(project: Project, report: Reporter) -> dict[str, Any]:
+def write_plan(project: Project, report: Reports) -> dict[str, Any]:
     """Write results/next_lessons.json; returns counts."""
     report.phase("8.1", "plan the next lessons")
     plan = plan_next(project)
@@ -67,7 +66,7 @@ def write_plan(project: Project, report: Reporter) -> dict[str, Any]:
 
 
 def add_manual(
-    project: Project, files: Sequence[Path], texts: Sequence[str], report: Reporter
+    project: Project, files: Sequence[Path], texts: Sequence[str], report: Reports
 ) -> dict[str, Any]:
     """Append one row per program and description to data/blueprint/manual.jsonl; returns how many were new.
 
