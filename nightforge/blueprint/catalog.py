@@ -2,7 +2,8 @@
 
 Pin notation in the file: `Name: Type`, with ` !` where the input must be wired or set, ` @event` where a
 text names an event, `#` for a number and `*` for any text in the name (`Then_#`, `Case_*`). `T` is a
-wildcard: all `T` pins of one node carry the same type. Evidence `seen` means found in real editor exports,
+wildcard: all `T` pins of one node carry the same type. `ue_inputs` and `ue_outputs` name pins that the engine
+calls otherwise, over the common `ue_pins`. Evidence `seen` means found in real editor exports,
 `public` known from the public API only.
 """
 
@@ -82,6 +83,8 @@ class NodeType:
     summary: str
     aliases: tuple[str, ...] = ()
     pin_aliases: dict[str, str] = field(default_factory=dict, hash=False)
+    ue_inputs: dict[str, str] = field(default_factory=dict, hash=False)
+    ue_outputs: dict[str, str] = field(default_factory=dict, hash=False)
 
     def input(self, name: str) -> Pin | None:
         """Return the input pin of that name, dynamic families included."""
@@ -90,6 +93,14 @@ class NodeType:
     def output(self, name: str) -> Pin | None:
         """Return the output pin of that name, dynamic families included."""
         return next((pin for pin in self.outputs if pin.matches(name)), None)
+
+    def ue_pin(self, name: str, side: Literal["input", "output"]) -> str:
+        """Return the engine's name of a pin; `{VarName}` stands for that property. KeyError if unknown."""
+        pin = self.input(name) if side == "input" else self.output(name)
+        if pin is None:
+            raise KeyError(f"{self.name} has no {side} pin {name!r}")
+        target = (self.ue_inputs if side == "input" else self.ue_outputs).get(pin.name, pin.name)
+        return target.replace(pin.name[-1], name[len(pin.name) - 1 :]) if pin.dynamic else target
 
     def declared(self, name: str) -> Property | None:
         """Return the declared property of that name; input pins that take literals are not among them."""
@@ -195,7 +206,7 @@ class Catalog:
 def load_catalog() -> Catalog:
     """Read catalog.json once; raises ValueError naming the entry where the file contradicts itself."""
     raw = json.loads(CATALOG_FILE.read_text(encoding="utf-8"))
-    nodes = {entry["name"]: _node_type(entry) for entry in raw["nodes"]}
+    nodes = {entry["name"]: _node_type(entry, raw["ue_pins"]) for entry in raw["nodes"]}
     aliases: dict[str, str] = {}
     for node in nodes.values():
         for alias in node.aliases:
@@ -212,7 +223,7 @@ def suggestion(name: str, known: list[str]) -> str:
     return f"; did you mean {lowered[close[0]]}?" if close else ""
 
 
-def _node_type(entry: dict[str, Any]) -> NodeType:
+def _node_type(entry: dict[str, Any], ue_pins: dict[str, str]) -> NodeType:
     name = entry["name"]
     inputs = tuple(_pin(text, name) for text in entry["inputs"])
     outputs = tuple(_pin(text, name) for text in entry["outputs"])
@@ -230,6 +241,8 @@ def _node_type(entry: dict[str, Any]) -> NodeType:
         summary=entry["summary"],
         aliases=tuple(entry.get("aliases", ())),
         pin_aliases=dict(entry.get("pin_aliases", {})),
+        ue_inputs={**ue_pins, **entry.get("ue_inputs", {})},
+        ue_outputs={**ue_pins, **entry.get("ue_outputs", {})},
     )
 
 
@@ -268,8 +281,14 @@ def _cast_type(catalog: Catalog, name: str) -> NodeType | None:
         name=name,
         outputs=outputs,
         ue_target=f"K2Node_DynamicCast TargetType={target}",
+        ue_outputs={**model.ue_outputs, f"As{target}": f"As {_spaced(target)}"},
         summary=f"Treats the object as a {target} if it is one.",
     )
+
+
+def _spaced(name: str) -> str:
+    """Write a class name as the editor shows it: `Player Controller`, `BP Door`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name.replace("_", " "))
 
 
 def _example(container: str) -> str:

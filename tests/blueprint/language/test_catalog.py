@@ -95,6 +95,43 @@ def test_dynamic_pins_match_their_family_only() -> None:
     assert switch.output("Case_dark red") and not switch.output("Case_")
 
 
+ENGINE_PINS = {
+    "the pins of control": ("PrintString", "Then", "output", "then"),
+    "the target of a call": ("DestroyActor", "Target", "input", "self"),
+    "both ways of a branch": ("Branch", "False", "output", "else"),
+    "a numbered pin": ("Sequence", "Then_3", "output", "then_3"),
+    "a case": ("SwitchOnString", "Case_dark red", "output", "dark red"),
+    "the end of a delay": ("Delay", "Completed", "output", "then"),
+    "the result of a cast": (
+        "CastToPlayerController",
+        "AsPlayerController",
+        "output",
+        "As Player Controller",
+    ),
+    "the result of a project cast": ("CastToBP_Door", "AsBP_Door", "output", "As BP Door"),
+    "a name with a blank": ("ForEachLoop", "ArrayElement", "output", "Array Element"),
+    "the value of a variable": ("SetVar", "Value", "input", "{VarName}"),
+    "what a set variable gives on": ("SetVar", "Value", "output", "Output_Get"),
+    "a pin without a name": ("FlipFlop", "Execute", "input", ""),
+    "a pin with the same name": ("GreaterThan", "A", "input", "A"),
+    "a vector called Target": ("FindLookAtRotation", "Target", "input", "Target"),
+}
+
+
+@pytest.mark.parametrize("case", ENGINE_PINS)
+def test_pins_have_the_names_of_the_engine(case: str) -> None:
+    name, pin, side, engine_name = ENGINE_PINS[case]
+    node = load_catalog().lookup(name)
+    assert node is not None and node.ue_pin(pin, "input" if side == "input" else "output") == engine_name
+
+
+@every_node
+def test_engine_names_belong_to_pins_that_exist(node: NodeType) -> None:
+    common = {"Execute", "Then", "Target"}
+    assert set(node.ue_inputs) - common <= {pin.name for pin in node.inputs}
+    assert set(node.ue_outputs) - common <= {pin.name for pin in node.outputs}
+
+
 # the grammar
 
 
