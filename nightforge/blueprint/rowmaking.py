@@ -13,6 +13,7 @@ from nightforge.blueprint.lessons import lesson_rows, load_lessons
 from nightforge.blueprint.next_lessons import plan_next, read_focus
 from nightforge.blueprint.rows import Reports, Row, make_row, read_rows
 from nightforge.blueprint.synthesis import examples
+from nightforge.blueprint.synthesis.generate import MIN_NODES
 from nightforge.config.schema import Synthetic
 from nightforge.core.atomic import append_jsonl, write_jsonl
 from nightforge.core.errors import InputError, StoppedError
@@ -25,6 +26,11 @@ def write_synthetic(
     settings: Synthetic, project: Project, report: Reports, should_stop: Callable[[], bool]
 ) -> dict[str, Any]:
     """Write data/blueprint/synthetic.jsonl: `settings.count` rows, no instruction twice; returns counts."""
+    if settings.max_nodes < MIN_NODES:
+        raise InputError(
+            f"synthetic.max_nodes is {settings.max_nodes}, but a program needs at least {MIN_NODES} nodes",
+            next_command=f"python scripts/03_generate_synthetic_data.py --set synthetic.max_nodes={MIN_NODES}",
+        )
     focus = read_focus(project, settings.focus_weight)
     report.phase("1.1", "generate programs" + (f", favouring {len(focus)} node types" if focus else ""))
     stream = examples(Random(settings.seed), focus=focus, max_nodes=settings.max_nodes)

@@ -47,7 +47,9 @@ def generate(
 def examples(
     rng: Random, *, focus: Mapping[str, float] | None = None, max_nodes: int = 12
 ) -> Iterator[Example]:
-    """Draw examples without end."""
+    """Draw examples without end; raises ValueError where no program can be as small as `max_nodes`."""
+    if max_nodes < MIN_NODES:
+        raise ValueError(f"a program needs at least {MIN_NODES} nodes, but max_nodes is {max_nodes}")
     while True:
         _, example = drawn_example(rng, focus or {}, max_nodes)
         yield example

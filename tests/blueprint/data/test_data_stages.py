@@ -85,6 +85,11 @@ def test_the_gate_stops_the_run_where_the_merge_misses_a_leak(
     assert not (project.blueprint_data / "train.jsonl").exists()
 
 
+def test_programs_that_cannot_exist_are_refused(run_script: Run) -> None:
+    result = run_script("03_generate_synthetic_data.py", "--set", "synthetic.max_nodes=1")
+    assert result.returncode == 2 and "synthetic.max_nodes is 1" in result.stderr
+
+
 def test_merging_without_its_sources_says_what_to_run(run_script: Run) -> None:
     result = run_script("20_deduplicate_dataset.py")
     assert result.returncode == 2
