@@ -29,7 +29,7 @@ def write_synthetic(
     if settings.max_nodes < MIN_NODES:
         raise InputError(
             f"synthetic.max_nodes is {settings.max_nodes}, but a program needs at least {MIN_NODES} nodes",
-            next_command=f"python scripts/03_generate_synthetic_data.py --set synthetic.max_nodes={MIN_NODES}",
+            next_command="python scripts/03_generate_synthetic_data.py --set synthetic.max_nodes=12",
         )
     focus = read_focus(project, settings.focus_weight)
     report.phase("1.1", "generate programs" + (f", favouring {len(focus)} node types" if focus else ""))
