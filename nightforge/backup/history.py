@@ -5,14 +5,21 @@ from typing import Any
 
 from nightforge.backup.store import Store
 from nightforge.core.atomic import append_jsonl, read_jsonl
+from nightforge.core.errors import InputError
 from nightforge.core.paths import Project
 
 
 def record(backups: Path, entry: dict[str, Any]) -> None:
-    """Append one attempt; a line cut by a power failure is dropped first."""
+    """Append one attempt. A cut last line is dropped; a damaged file is set aside, never overwritten."""
     path = backups / "history.jsonl"
     if path.exists():
-        read_jsonl(path, repair=True)
+        try:
+            read_jsonl(path, repair=True)
+        except InputError as error:
+            number = len(list(backups.glob("history.damaged-*.jsonl"))) + 1
+            aside = path.rename(backups / f"history.damaged-{number}.jsonl")
+            note = f"{error.message}; it was set aside as {aside.name}"
+            entry = {**entry, "status": "warning", "messages": [*entry.get("messages", []), note]}
     append_jsonl(path, entry)
 
 

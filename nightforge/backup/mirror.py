@@ -97,8 +97,11 @@ def check_mirror(project: Project, folder: Path) -> str | None:
     return None
 
 
-def sync_mirror(project: Project, folder: Path, local: Store, keep: Keep, disk: Disk) -> MirrorStatus:
-    """Copy every local snapshot the mirror lacks, verify, thin out. A bad mirror is a status, no error."""
+def sync_mirror(project: Project, folder: Path, local: Store, keep: Keep | None, disk: Disk) -> MirrorStatus:
+    """Copy every local snapshot the mirror lacks, verify, thin out. A bad mirror is a status, no error.
+
+    `keep` None: nothing is removed.
+    """
     path = str(folder)
     try:
         refusal = check_mirror(project, folder)
@@ -110,7 +113,7 @@ def sync_mirror(project: Project, folder: Path, local: Store, keep: Keep, disk: 
         return MirrorStatus(path, "failed", f"the mirror {folder} could not be updated: {words}")
 
 
-def _sync(project: Project, folder: Path, local: Store, keep: Keep, disk: Disk) -> MirrorStatus:
+def _sync(project: Project, folder: Path, local: Store, keep: Keep | None, disk: Disk) -> MirrorStatus:
     def guard() -> None:
         refusal = check_mirror(project, folder)
         if refusal:
@@ -131,7 +134,8 @@ def _sync(project: Project, folder: Path, local: Store, keep: Keep, disk: Disk) 
         check = verify_snapshot(remote, newest[0]) if newest else None
         if check is not None and not check.ok:
             return MirrorStatus(str(folder), "failed", f"{check.label} on the mirror: {check.problems[0]}")
-        apply(remote, keep)
+        if keep is not None:
+            apply(remote, keep)
     words = f"{len(copied)} copied and verified" if copied else "up to date, newest verified"
     return MirrorStatus(str(folder), "ok", words, tuple(copied), utc_now())
 

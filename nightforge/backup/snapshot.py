@@ -99,12 +99,22 @@ def _make(
     for warning in done.warnings:
         report.alert("warning", "The backup is smaller than the one before", warning, _REASON)
     report.phase("16.3", "thin out old backups")
-    keep = keep_rules(project, config, request.protect)
-    removed, reason = retention.apply(store, keep) if not done.warnings else ([], None)
+    keep, reason = (None, None) if done.warnings else _keep_or_reason(project, config, request)
+    removed: list[str] = []
+    if keep is not None:
+        removed, reason = retention.apply(store, keep)
     if reason:
         report.alert("warning", "Old backups were kept", reason, "python scripts/16_backup.py --verify")
     status = _mirror(project, config, request, report, keep)
     return _record_success(project, done, status, removed, [*done.warnings, *([reason] if reason else [])])
+
+
+def _keep_or_reason(project: Project, config: Backup, request: Request) -> tuple[Keep | None, str | None]:
+    # A damaged list of pins must not undo the backup just made; it only means that nothing may be removed.
+    try:
+        return keep_rules(project, config, request.protect), None
+    except InputError as error:
+        return None, f"nothing was removed: {error.message}"
 
 
 def keep_rules(project: Project, config: Backup, protect: frozenset[str] = frozenset()) -> Keep:
@@ -194,7 +204,9 @@ def _require_space(store: Store, content: Content) -> None:
         )
 
 
-def _mirror(project: Project, config: Backup, request: Request, report: Reports, keep: Keep) -> MirrorStatus:
+def _mirror(
+    project: Project, config: Backup, request: Request, report: Reports, keep: Keep | None
+) -> MirrorStatus:
     folder = mirror_folder(project, config.mirror)
     if folder is None:
         return MirrorStatus(None, "off", "no mirror is configured")
@@ -243,6 +255,6 @@ def _record_failure(project: Project, request: Request, error: OSError | Nightfo
     }
     try:
         history.record(project.backups, entry)
-    except OSError as second:
+    except (OSError, NightforgeError) as second:
         # The disk that refused the backup also refuses its history; the first error tells the user.
         error.add_note(f"the failure could not be recorded either: {second}")

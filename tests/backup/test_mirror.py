@@ -103,6 +103,16 @@ def test_the_mirror_is_thinned_out_by_the_same_rules(saved: Project, drive: Path
     assert Store(drive).labels() == Store(saved.backups).labels() and len(Store(drive).labels()) == 2
 
 
+def test_a_shrink_alarm_stops_the_rotation_on_the_mirror_as_well(saved: Project, drive: Path) -> None:
+    init_mirror(saved, str(drive))
+    tight = config(drive, keep_last=1, keep_daily=0, keep_weekly=0)
+    good = backup(saved, config=tight)["label"]
+    (saved.lessons / "lesson_01.json").unlink()
+    for _ in range(3):
+        assert backup(saved, config=tight)["status"] == "warning"
+    assert good in Store(drive).labels() and good in Store(saved.backups).labels()
+
+
 def test_a_lost_machine_is_restored_from_the_mirror(saved: Project, drive: Path, tmp_path: Path) -> None:
     init_mirror(saved, str(drive))
     add_adapter(saved.root, 2)

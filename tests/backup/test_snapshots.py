@@ -326,6 +326,21 @@ def test_nothing_is_removed_when_the_newest_survivor_does_not_verify(saved: Proj
     assert removed == [] and reason and labels[-1] in reason and store.labels() == set(labels)
 
 
+def test_a_damaged_list_of_pins_or_history_costs_no_backup_and_nothing_is_removed_or_overwritten(
+    saved: Project,
+) -> None:
+    now, tight = ticking(), Backup(keep_last=1, keep_daily=0, keep_weekly=0)
+    first = backup(saved, now=now, config=tight)["label"]
+    (saved.backups / "pins.json").write_text("{")
+    (saved.backups / "history.jsonl").write_text("rubbish\n")
+    second = backup(saved, now=now, config=tight)
+    assert second["status"] == "warning" and "pins.json, line 1" in second["messages"][0]
+    assert Store(saved.backups).labels() == {first, second["label"]}
+    assert (saved.backups / "history.damaged-1.jsonl").read_text() == "rubbish\n"
+    card = history.hub_status(saved)
+    assert card["status"] == "warning" and "history.damaged-1.jsonl" in card["message"]
+
+
 def test_a_failed_backup_is_on_record_and_the_next_good_one_clears_it(saved: Project) -> None:
     with pytest.raises(OSError):
         backup(saved, disk=FailingDisk(6))
