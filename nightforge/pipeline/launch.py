@@ -185,7 +185,7 @@ def _wait_ready(project: Project, nonce: str, pid: int) -> dict[str, Any] | None
     while time.monotonic() < deadline:
         gone = identity_of(pid) is None  # looked at first: the record may be its last act
         record = last_record(project)
-        if record is not None and record.get("nonce") == nonce:
+        if record is not None and record.get("nonce") == nonce and record.get("ready_at"):
             return record
         if gone:
             return None

@@ -67,8 +67,7 @@ def orchestrate(
     """
     clock = SystemClock()
     nonce = os.environ.pop(NONCE_VARIABLE, "") or secrets.token_hex(8)
-    # Wrong input is refused before anything is touched; what to resume is read once nobody else can change
-    # it.
+    # Wrong input is refused before anything is touched; what to resume is read under the lock.
     fresh = new_run(project, options, clock) if options.resume is None else None
     with ExitStack() as stack:
         _take(project, ProjectLock(project.lock), clock, stack)
@@ -82,9 +81,10 @@ def orchestrate(
         run = _prepare(project, fresh, options, command)
         log = stack.enter_context(_open_log(project, fresh=run.state is None))
         observers = [RunLog(log.write, clock.monotonic), *([observer] if observer else [])]
+        _write_record(project, run, nonce, recorded_at=clock.now())
+        stack.callback(lambda: _write_last_record(project, run, nonce, clock))
         recorder = _begin(project, run, clock, observers, command)
-        _write_record(project, run, nonce, clock)
-        stack.callback(_write_record, project, run, nonce, clock, ended=True)
+        _write_record(project, run, nonce, ready_at=clock.now())
         stack.callback(clear_stop_request, project)
         sampler = HardwareSampler(project.root)
         sampler.start()
@@ -199,7 +199,8 @@ def _state_files(project: Project, folder: Path, clock: Clock) -> StateFiles:
     return StateFiles((folder / STATE, project.live_state), project.heartbeat, clock.monotonic)
 
 
-def _write_record(project: Project, run: Run, nonce: str, clock: Clock, ended: bool = False) -> None:
+def _write_record(project: Project, run: Run, nonce: str, **moments: str) -> None:
+    """Say who holds the project: once the lock is ours, when the live state is there (ready), at the end."""
     identity = identity_of(os.getpid(), nonce)
     record = {
         "run_id": run.run_id,
@@ -208,14 +209,14 @@ def _write_record(project: Project, run: Run, nonce: str, clock: Clock, ended: b
         "identity": identity.to_dict() if identity else None,
         "folder": project.relative(run.folder),
         "log": project.relative(project.live_log),
-        "recorded_at": clock.now(),
-        "ended_at": clock.now() if ended else None,
     }
+    write_json(record_path(project), {**record, "ready_at": None, "ended_at": None, **moments})
+
+
+def _write_last_record(project: Project, run: Run, nonce: str, clock: Clock) -> None:
     try:
-        write_json(record_path(project), record)
-    except OSError as error:
-        if not ended:
-            raise
+        _write_record(project, run, nonce, ready_at=clock.now(), ended_at=clock.now())
+    except OSError as error:  # readers look at the process as well, and that ends now
         sys.stderr.write(f"{record_path(project)} can't be written: {error}\n")
 
 

@@ -112,7 +112,7 @@ class TinyProject:
         value: dict[str, Any] = json.loads((self.project.logs / "pipeline.json").read_text())
         return value
 
-    def wait(self, what: Callable[[], bool], limit_s: float = 20.0) -> None:
+    def wait(self, what: Callable[[], bool], limit_s: float = 40.0) -> None:
         """Wait for a fact about real processes; fails with the log when it does not come true."""
         deadline = time.monotonic() + limit_s
         while not what():

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from nightforge.pipeline.plan import build_plan, format_plan
-from nightforge.pipeline.registry import BLUEPRINT, PHASES
+from nightforge.pipeline.registry import BLUEPRINT, PHASES, StageSpec
+
+ROOT = Path(__file__).resolve().parents[2]
 
 FULL = "03 13 20 06 08 00 16-pre 04 16-post 12 09 19 13-next 14".split()
 
@@ -48,3 +54,20 @@ def test_the_printed_plan_names_what_each_stage_reads_and_writes() -> None:
         assert stage.title in text
         assert all(path in text for path in (*stage.reads, *stage.writes))
     assert "Train LoRA adapter" not in text
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [stage for stage in build_plan("full", force=True).stages if stage.args],
+    ids=lambda stage: stage.key,
+)
+def test_a_script_takes_the_arguments_the_plan_gives_it(stage: StageSpec, tmp_path: Path) -> None:
+    """With a configuration that does not exist a stage ends before its work, but after its arguments."""
+    command = [sys.executable, str(ROOT / stage.script), "--config", str(tmp_path / "none.json"), *stage.args]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "none.json is missing" in done.stderr, done.stderr
+
+
+def test_every_stage_of_the_registry_has_its_script() -> None:
+    assert [stage.script for stage in BLUEPRINT if not (ROOT / stage.script).is_file()] == []

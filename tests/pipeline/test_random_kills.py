@@ -60,4 +60,4 @@ def test_random_kills_lose_nothing_and_repeat_nothing_done(tiny: TinyProject, se
     assert tiny.wait_ended() == "succeeded", seed
     assert tiny.state()["run_id"] == run_id
     assert [stage["result"] for stage in tiny.state()["stages"]] == [{"key": key} for key in keys]
-    tiny.wait(lambda: not tiny.own_processes(), 5)
+    tiny.wait(lambda: not tiny.own_processes(), 20)

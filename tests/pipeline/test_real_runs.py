@@ -147,8 +147,8 @@ def test_a_killed_orchestrator_leaves_nobody_behind_and_resume_finishes_the_run(
     stage = stage_pid(tiny, "20")
     run_id, pid = tiny.record()["run_id"], tiny.record()["pid"]
     os.kill(pid, signal.SIGKILL)
-    tiny.wait(lambda: identity_of(stage) is None and identity_of(pid) is None, 5)
-    tiny.wait(lambda: not tiny.own_processes(), 5)
+    tiny.wait(lambda: identity_of(stage) is None and identity_of(pid) is None, 20)
+    tiny.wait(lambda: not tiny.own_processes(), 20)
 
     status = tiny.launch("--status")
     assert "interrupted" in status.stdout and "--resume" in status.stdout
