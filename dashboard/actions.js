@@ -13,7 +13,7 @@ export function showActions(element, below) {
   const run = page.state;
   const stopping = run?.status === "stopping" || Boolean(run?.stop && can.stop === false && run?.current);
   if (!can.stop) dialog.asking = false;
-  const key = [can, stopping, dialog.asking, dialog.sending, run?.status, run?.resumable, list(page.server?.profiles)];
+  const key = [can, stopping, dialog.asking, dialog.sending, run?.status, run?.resumable, list(page.server?.profiles), wishedProfile(run)];
   renderOnce(element, key, () => buttons(can, run, stopping));
   renderOnce(below, [key, dialog.answer], () => [dialog.asking ? question(run) : null, dialog.answer ? answerLine() : null]);
 }
@@ -33,15 +33,17 @@ function buttons(can, run, stopping) {
 function profileChoice(run) {
   const profiles = list(page.server?.profiles);
   if (profiles.length < 2) return null;
-  const wished = dialog.profile ?? text(run?.profile);
+  const wished = wishedProfile(run);
   const select = h("select", { "aria-label": "Profile of the new run" }, profiles.map((name) => h("option", { value: name, selected: name === wished }, name)));
   select.addEventListener("change", () => { dialog.profile = select.value; });
   return select;
 }
 
+const wishedProfile = (run) => dialog.profile ?? (text(run?.profile) || text(page.server?.default_profile));
+
 function chosen(run) {
   const profiles = list(page.server?.profiles);
-  const profile = dialog.profile ?? text(run?.profile);
+  const profile = wishedProfile(run);
   return profiles.includes(profile) ? { profile } : {};
 }
 

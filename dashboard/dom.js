@@ -37,11 +37,13 @@ export function setClass(element, name) {
   if (element.className !== name) element.className = name;
 }
 
+const made = new WeakMap();
+
 /** Replace the children, but only when `key` (what they are made from) has changed. */
 export function renderOnce(element, key, make) {
   const text = JSON.stringify(key) ?? "";
-  if (element.dataset.made === text) return;
-  element.dataset.made = text;
+  if (made.get(element) === text) return;
+  made.set(element, text);
   element.replaceChildren(...[make()].flat().filter(Boolean));
 }
 

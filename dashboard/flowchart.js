@@ -3,12 +3,12 @@
 import { onResize } from "./chart.js";
 import { byId, commandLine, h, keyed, renderOnce, s, setClass, setText } from "./dom.js";
 import { layout } from "./flow_layout.js";
-import { ago, clockRange, duration, durationRange, exact, isNumber, list, number, objects, text } from "./format.js";
+import { ago, clockRange, duration, durationRange, exact, isNumber, list, moment, number, objects, text } from "./format.js";
 import { logView } from "./log.js";
 import { page, startPage } from "./page.js";
 import { metricWords } from "./panels.js";
 import { link, now } from "./poll.js";
-import { bannerOf, currentStage, isActive, knownStatus, mark, stageOf, stageSeconds, stagesOf, word } from "./status.js";
+import { bannerOf, isActive, knownStatus, mark, naturalStage, stageOf, stageSeconds, stagesOf, word } from "./status.js";
 
 const NODE_STATUS = { idle: "pending", running: "running", done: "succeeded", fail: "failed" };
 const view = { chosen: null, plan: null, planKey: "" };
@@ -24,8 +24,9 @@ function render() {
   document.body.classList.toggle("past", ["offline", "stale", "unreadable"].includes(banner.kind));
   if (!usable) return;
   const state = page.state;
-  draw(state, at);
-  showDetails(state, stageOf(state, selected(state)), at);
+  const until = banner.kind === "live" ? at : moment(state.updated_at) ?? at;
+  draw(state, until);
+  showDetails(state, stageOf(state, selected(state)), at, until);
 }
 
 function showHead(banner, at) {
@@ -41,7 +42,7 @@ function showHead(banner, at) {
   renderOnce(byId("command"), banner.command, () => (banner.command && banner.kind !== "idle" ? commandLine(banner.command) : null));
 }
 
-const selected = (state) => (stageOf(state, view.chosen) ? view.chosen : currentStage(state)?.id ?? stagesOf(state).find((stage) => stage.status === "failed")?.id ?? stagesOf(state).at(-1)?.id ?? null);
+const selected = (state) => (stageOf(state, view.chosen) ? view.chosen : naturalStage(state));
 
 function draw(state, at) {
   const flow = byId("flow");
@@ -112,7 +113,7 @@ function boxWords(stage, at) {
   const { done, total } = stage.progress ?? {};
   if (stage.status === "running" && isNumber(done) && isNumber(total) && total > 0) return `${Math.round((100 * done) / total)}\u202f%`;
   if (stage.status === "retrying") return "retries soon";
-  return ["failed", "stopped"].includes(stage.status) ? `${word(stage.status)}, ${duration(seconds)}` : duration(seconds);
+  return ["failed", "stopped"].includes(stage.status) ? word(stage.status) : duration(seconds);
 }
 
 function drawEdges(state, chosen) {
@@ -166,14 +167,14 @@ function nearestIn(boxes, from, dx, dy) {
   return null;
 }
 
-function showDetails(state, stage, at) {
+function showDetails(state, stage, at, until) {
   if (!stage) return;
   const status = knownStatus(stage.status);
   setClass(byId("stage-mark"), `mark ${status}`);
   setText(byId("stage-mark"), mark(status));
   setText(byId("stage-title"), text(stage.title, stage.id));
   setText(byId("stage-status"), word(stage.status));
-  const seconds = stageSeconds(stage, at);
+  const seconds = stageSeconds(stage, until);
   const rows = [
     ["Said last", [text(stage.message)]],
     ["Now", [[text(stage.step?.title), ...metricWords(stage, 4)].filter(Boolean).join(" · ")]],

@@ -11,7 +11,7 @@ import { page, startPage } from "./page.js";
 import { metricWords, showHardware, showTroubles } from "./panels.js";
 import { link, now } from "./poll.js";
 import { showStages } from "./stages.js";
-import { bannerOf, currentStage, isActive, mark, stageOf, stagesOf } from "./status.js";
+import { bannerOf, currentStage, isActive, mark, naturalStage, stageOf } from "./status.js";
 
 const chosen = { stage: null, middle: null };
 const log = logView(byId("log"));
@@ -25,7 +25,7 @@ function render() {
   byId("grid").hidden = empty || banner.kind === "outdated";
   byId("welcome").hidden = !(empty && banner.kind === "idle");
   document.body.classList.toggle("past", ["offline", "stale", "unreadable"].includes(banner.kind));
-  if (!empty) showRun(state, at);
+  if (!empty) showRun(state, at, banner.kind === "live" ? at : moment(state.updated_at) ?? at);
 }
 
 function showBanner(banner, state, at) {
@@ -48,12 +48,12 @@ function showBanner(banner, state, at) {
 }
 
 function timeWords(state, banner, at) {
-  const words = [`started ${clock(state.started_at, at)}`];
+  const words = [state.started_at ? `started ${clock(state.started_at, at)}` : ""];
   if (banner.kind === "finished") words.push(`ended ${clock(state.ended_at ?? state.updated_at, at)} (${ago(state.ended_at ?? state.updated_at, at)})`);
   else words.push(duration(secondsBetween(state.started_at, banner.kind === "live" ? at : state.updated_at)));
-  if (banner.kind !== "live") return words.join(" · ");
+  if (banner.kind !== "live") return words.filter(Boolean).join(" · ");
   const done = clockRange(state.eta?.done_at, at);
-  return [...words, done ? `done ${done}` : "first run, no estimate"].join(" · ");
+  return [...words, done ? `done ${done}` : "first run, no estimate"].filter(Boolean).join(" · ");
 }
 
 function titleWords(banner, state) {
@@ -91,24 +91,20 @@ function newsWords(state, stage, at) {
   return `last progress ${ago(state.current.last_progress_at, at)}`;
 }
 
-function showRun(state, at) {
+/** `until` is how far times are told: now, or the last news of a run that is not heard any more. */
+function showRun(state, at, until) {
   const selected = selectedStage(state);
-  showStages(byId("stages"), state, selected, at, choose);
+  showStages(byId("stages"), state, selected, until, choose);
   showMiddle(state);
   showHardware(byId("hardware"), state);
   showTroubles(byId("troubles"), state, at);
   const stage = stageOf(state, selected);
+  const printed = Boolean(stage?.started_at);
   const done = !isActive(state) || (stage?.ended_at ?? null) !== null;
-  log.show(text(state.run_id), selected ?? "orchestrator", stage ? `Log: ${text(stage.title)}` : "Log: orchestrator", done);
+  log.show(text(state.run_id), printed ? selected : "orchestrator", printed ? `Log: ${text(stage.title)}` : "Log: orchestrator", done);
 }
 
-/** The stage a person chose, else the current one, else the one that failed or ran last. */
-function selectedStage(state) {
-  if (chosen.stage && stageOf(state, chosen.stage)) return chosen.stage;
-  const started = stagesOf(state).filter((stage) => stage.started_at);
-  const failed = started.find((stage) => stage.status === "failed");
-  return currentStage(state)?.id ?? failed?.id ?? started.at(-1)?.id ?? null;
-}
+const selectedStage = (state) => (stageOf(state, chosen.stage) ? chosen.stage : naturalStage(state));
 
 function choose(key) {
   chosen.stage = chosen.stage === key ? null : key;

@@ -78,27 +78,30 @@ async function ask(resource) {
   if (url !== resource.asked) resource.etag = null;
   resource.asked = url;
   try {
+    const wasOffline = link.offline;
     const response = await request(url, resource.etag ? { "If-None-Match": resource.etag } : {});
     heard(response);
     resource.due = resource.every === null ? Infinity : Date.now() + (document.hidden ? Math.max(HIDDEN_MS, resource.every) : resource.every);
-    await deliver(resource, response);
+    if ((await deliver(resource, response)) || wasOffline) tick();
   } catch (error) {
     if (!(error instanceof TypeError || error.name === "AbortError" || error.name === "TimeoutError")) throw error;
     lost(resource);
+    tick();
   }
-  tick();
 }
 
+/** Hand the answer over; returns whether there was anything new. */
 async function deliver(resource, response) {
-  if (response.status === 304) return;
+  if (response.status === 304) return false;
   const value = await json(response);
   if (!response.ok || value === null) {
     resource.etag = null;
     resource.onError(value?.error ?? { message: `the server answered ${response.status}`, next_command: null });
-    return;
+    return true;
   }
   resource.etag = response.headers.get("ETag");
   resource.onData(value);
+  return true;
 }
 
 function heard(response) {

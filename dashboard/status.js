@@ -26,6 +26,13 @@ export const stagesOf = (state) => objects(state?.stages).filter((stage) => text
 export const stageOf = (state, id) => stagesOf(state).find((stage) => stage.id === id) ?? null;
 export const currentStage = (state) => stageOf(state, state?.current?.stage);
 
+/** The stage to show when nobody chose one: the current one, else the one that failed, else the last that ran. */
+export function naturalStage(state) {
+  const started = stagesOf(state).filter((stage) => stage.started_at);
+  const failed = started.find((stage) => stage.status === "failed");
+  return currentStage(state)?.id ?? failed?.id ?? started.at(-1)?.id ?? stagesOf(state)[0]?.id ?? null;
+}
+
 /** Seconds without news from the orchestrator. */
 export function silence(state, now) {
   const last = Math.max(moment(state?.updated_at) ?? 0, moment(state?.heartbeat?.at) ?? 0);

@@ -146,6 +146,7 @@ class Application:
                     "stop": active and not summary.get("stop_requested"),
                 },
                 "profiles": self._parts.changes.profiles(),
+                "default_profile": self._parts.changes.default_profile(),
                 "modes": list(MODES),
                 "last_train": self._parts.changes.last_train(),
             }

@@ -17,10 +17,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from nightforge.core.atomic import append_jsonl
+from nightforge.core.atomic import append_jsonl, read_json
 from nightforge.core.clock import utc_now
 from nightforge.core.control import write_stop_request
-from nightforge.core.errors import from_os_error
+from nightforge.core.errors import InputError, from_os_error
 from nightforge.core.paths import Project
 from nightforge.core.processes import spawn_detached
 from nightforge.web.messages import Refusal, Response, json_response
@@ -78,6 +78,15 @@ class Changes:
         """Name the profiles that a run can be started with."""
         names = (path.stem for path in self._project.profiles.glob("*.json"))
         return sorted(name for name in names if _PROFILE.fullmatch(name))
+
+    def default_profile(self) -> str | None:
+        """Name the profile of the configuration; None where it cannot be told (the launcher will say why)."""
+        try:
+            value = read_json(self._project.config_file)
+        except (InputError, OSError):
+            return None
+        profile = value.get("profile") if isinstance(value, dict) else None
+        return profile if isinstance(profile, str) else None
 
     def last_train(self) -> dict[str, Any] | None:
         """Return the last start asked from a page with what the launcher answered so far."""

@@ -29,7 +29,7 @@ DEFAULT_PORT = 8080
 PORTS_TRIED = 11  # the wished port and the ten after it
 PROGRAM = Path(__file__).resolve().parents[2] / "serve_dashboard.py"
 _ASK_TIMEOUT_S = 1.0
-_START_TIMEOUT_S = 15.0
+_START_TIMEOUT_S = 30.0  # a computer under full load; normally 0.3 s
 _STOP_TIMEOUT_S = 5.0
 _LOOK_S = 0.03
 
@@ -198,4 +198,10 @@ def _start(project: Project, host: str, port: int) -> ServerInfo | None:
         if identity_of(child.pid) is None:
             return _ours(project, port)  # it ended: perhaps because one of ours was faster
         time.sleep(_LOOK_S)
-    return None
+    late = identity_of(child.pid)
+    if late is not None:
+        end_process(late)  # or it would appear after we have told that there is none
+    raise TemporaryError(
+        f"the dashboard server did not answer at port {port} within {_START_TIMEOUT_S:.0f} s",
+        next_command="python serve_dashboard.py --background",
+    )

@@ -120,9 +120,7 @@ def open_plain(path: Path) -> int:
 
 def parse_object(data: bytes, name: str) -> dict[str, Any]:
     """Read a JSON object; raises Refusal (503) that names file, line and column, and what to do."""
-    again = (
-        "it is written whole, so wait a second; if it stays, look with: python launch_pipeline.py --status"
-    )
+    again = "python launch_pipeline.py --status"
     try:
         value = json.loads(data.decode("utf-8"))
     except json.JSONDecodeError as error:

@@ -44,6 +44,7 @@ def project_of(folder: Path, kind: str, age_s: float = 1.0) -> Any:
     return project
 
 
+@pytest.mark.slow
 def test_the_live_page_says_what_holds_in_every_state(tmp_path: Path, open_tab: Callable[..., Any]) -> None:
     tab = open_tab()
     with serving(project_of(tmp_path, "none")) as site:
@@ -74,6 +75,9 @@ def test_the_live_page_answers_its_questions_without_scrolling(
         assert "step  295/230" in tab.text(".log")
         height = tab.page.evaluate("document.documentElement.scrollHeight")
         assert height <= 800
+        for kind, title in (("failed", "Failed in Merge"), ("finished", "Finished")):
+            put_state(site.project, recorded(kind))
+            tab.page.locator("#title", has_text=title).wait_for()
         tab.check(site.url)
 
 
@@ -154,6 +158,7 @@ def test_hostile_text_stays_text(tmp_path: Path, open_tab: Callable[..., Any], n
         tab.check(site.url)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAGES)
 def test_an_empty_project_explains_the_first_command(
     tmp_path: Path, open_tab: Callable[..., Any], name: str

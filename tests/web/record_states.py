@@ -10,7 +10,11 @@ import math
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
+
+from nightforge.pipeline.nodes import nodes_of as pipeline_nodes
 from nightforge.pipeline.registry import BLUEPRINT, PHASES
+from nightforge.pipeline.states import StageState
 
 FOLDER = Path(__file__).parent / "states"
 START = datetime(2026, 11, 21, 17, 15, 0, tzinfo=UTC)
@@ -104,38 +108,10 @@ def stage_row(spec, status, start, end, attempt=1):
     }
 
 
-def node(status, message, moment):
-    return {"status": status, "message": message, "updated_at": moment}
-
-
 def nodes_of(stages):
-    words = {
-        "pending": "idle",
-        "running": "running",
-        "retrying": "running",
-        "succeeded": "done",
-        "skipped": "done",
-        "failed": "fail",
-        "stopped": "idle",
-    }
-    nodes = {}
-    for phase in range(1, 10):
-        mine = [words[s["status"]] for s in stages if s["phase"] == phase]
-        status = (
-            "fail"
-            if "fail" in mine
-            else "running"
-            if "running" in mine
-            else "done"
-            if set(mine) == {"done"}
-            else "running"
-            if "done" in mine
-            else "idle"
-        )
-        nodes[f"phase-{phase}"] = node(status, "", at(0))
-    for s in stages:
-        nodes[f"stage-{s['id']}"] = node(words[s["status"]], s["message"], s["started_at"] or at(0))
-    return nodes
+    """The flowchart's boxes, made by the orchestrator's own rule."""
+    made = pipeline_nodes(msgspec.convert(stages, list[StageState]), {}, at(0))
+    return msgspec.to_builtins(made)
 
 
 def state(status, current=None, into=0, **extra):
@@ -228,9 +204,9 @@ def alert(stage, level, title, detail, command):
     }
 
 
-def error(stage, attempt, kind, message, command):
+def error(stage, attempt, kind, message, command, when=95):
     return {
-        "at": at(95),
+        "at": at(when),
         "stage": stage,
         "attempt": attempt,
         "kind": kind,
@@ -318,6 +294,7 @@ def failed():
             "3 exam answers are in the training set under other names "
             "(exam_01_04, exam_01_17, exam_02_09). Remove those rows or the prompts.",
             "python scripts/20_deduplicate_dataset.py --show-leaks",
+            13,
         )
     ]
     value["result"] = {"version": None, "report": None, "exit_code": 1}
