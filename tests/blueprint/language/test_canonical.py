@@ -82,10 +82,15 @@ def test_ids_follow_exec_order_with_pure_nodes_before_their_first_consumer() -> 
 
 
 def test_literals_are_fitted_to_their_pins() -> None:
-    text = body("NODE n2: SetActorLocation [NewLocation=(Z=3,X=1)]", "NODE n3: ClampFloat [Max=9, Min=1]")
+    text = body(
+        "NODE n2: SetActorLocation [NewLocation=(Z=3,X=1)]",
+        "NODE n3: ClampFloat [Max=9, Min=1]",
+        "NODE n4: SetActorRotation [NewRotation=(Pitch=1,Yaw=2,Roll=3)]",
+    )
     written = to_text(canonicalize(program(text)))
     assert "[NewLocation=(X=1.0,Z=3.0)]" in written
     assert "ClampFloat [Min=1.0, Max=9.0]" in written
+    assert "[NewRotation=(Roll=3.0,Pitch=1.0,Yaw=2.0)]" in written
 
 
 def test_numbered_pins_sort_by_number() -> None:

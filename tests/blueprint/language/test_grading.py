@@ -68,7 +68,7 @@ WORTHLESS = {
 @pytest.mark.parametrize("case", WORTHLESS)
 def test_nonsense_scores_zero(case: str) -> None:
     found = grade(program(LANTERN), WORTHLESS[case])
-    assert measures(found)[3] == 0.0
+    assert measures(found) == (0.0, 0.0, 0.0, 0.0)
     assert not found.exact
 
 
@@ -137,6 +137,12 @@ def test_the_score_follows_its_formula_and_invalid_answers_get_half() -> None:
     assert found.missing_nodes == ("PrintString",) and found.extra_nodes == ("PrintStrong",)
     assert found.missing_wires == ("Branch.True -> PrintString.Execute",)
     assert found.node_types["PrintString"] == {"expected": 1, "matched": 0, "actual": 0}
+
+
+def test_missing_and_extra_wires_are_the_ones_that_differ() -> None:
+    found = grade(program(LANTERN), LANTERN.replace("n4.True", "n4.False"))
+    assert found.missing_wires == ("Branch.True -> PrintString.Execute",)
+    assert found.extra_wires == ("Branch.False -> PrintString.Execute",)
 
 
 def test_warnings_leave_an_answer_valid() -> None:
