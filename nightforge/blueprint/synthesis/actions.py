@@ -13,20 +13,20 @@ PRINT_WORDS = ("print {s}", "print {s}", "show the message {s}", "display {s}", 
 
 def print_text(d: Draw) -> Part:
     text = d.text()
-    return call("PrintString", InString=text).said(d.pick(PRINT_WORDS).format(s=say(text)))
+    return call("PrintString", InString=text).said(d.word(PRINT_WORDS).format(s=say(text)))
 
 
 def print_value(d: Draw) -> Part:
     name = d.variable(d.pick(("Float", "Int", "Int", "String", "Bool", "Vector", "Actor")))
     words = (f"print {name}", f"print the value of {name}", f"show the value of {name}")
-    return call("PrintString", inputs={"InString": get(name)}).said(d.pick(words))
+    return call("PrintString", inputs={"InString": get(name)}).said(d.word(words))
 
 
 def print_joined(d: Draw) -> Part:
     start, name = d.pick(pools.TEXT_SUBJECTS) + ": ", d.variable(d.pick(("Int", "Float", "String")))
     joined = pure("Concatenate", inputs={"B": get(name)}, A=start)
     words = (f"print {say(start)} followed by {name}", f"print {say(start)} joined with {name}")
-    return call("PrintString", inputs={"InString": joined}).said(d.pick(words))
+    return call("PrintString", inputs={"InString": joined}).said(d.word(words))
 
 
 def print_measured(d: Draw) -> Part:
@@ -44,7 +44,7 @@ def print_measured(d: Draw) -> Part:
         sources.append(ref(label).said(said))
     source = d.pick(sources)
     return call("PrintString", inputs={"InString": source}).said(
-        d.pick(("print {s}", "show {s}", "display {s}")).format(s=source.phrase)
+        d.word(("print {s}", "show {s}", "display {s}")).format(s=source.phrase)
     )
 
 
@@ -57,14 +57,14 @@ def print_name(d: Draw) -> Part:
     else:
         target = actor(d)
     name = pure("GetDisplayName", inputs={"Object": target})
-    said = d.pick((f"print the name of {target.phrase}", f"show the display name of {target.phrase}"))
+    said = d.word((f"print the name of {target.phrase}", f"show the display name of {target.phrase}"))
     return call("PrintString", inputs={"InString": name}).said(said)
 
 
 def destroy(d: Draw) -> Part:
     if d.chance(0.65):
         return call("DestroyActor").said(
-            d.pick(("destroy the actor", "destroy this actor", "remove this actor"))
+            d.word(("destroy the actor", "destroy this actor", "remove this actor"))
         )
     target = actor(d)
     return call("DestroyActor", inputs={"Target": target}).said(f"destroy {target.phrase}")
@@ -75,7 +75,7 @@ def hide(d: Draw) -> Part:
     words = ("hide the actor", "hide this actor") if hidden else ("show the actor", "unhide the actor")
     step = call("SetActorHiddenInGame", bNewHidden=hidden)
     if d.chance(0.75):
-        return step.said(d.pick(words))
+        return step.said(d.word(words))
     target = actor(d)
     return feed(step, Target=target).said(f"{'hide' if hidden else 'unhide'} {target.phrase}")
 
@@ -84,7 +84,7 @@ def collision(d: Draw) -> Part:
     on = d.chance(0.4)
     word = "on" if on else "off"
     words = (f"turn collision {word}", f"turn {word} the collision of the actor")
-    return call("SetActorEnableCollision", bNewActorEnableCollision=on).said(d.pick(words))
+    return call("SetActorEnableCollision", bNewActorEnableCollision=on).said(d.word(words))
 
 
 def move_to(d: Draw) -> Part:
@@ -189,7 +189,7 @@ def set_rotation(d: Draw) -> Part:
 def resize(d: Draw) -> Part:
     size = d.pick((0.5, 1.5, 2.0, 3.0, 4.0, 5.0, 10.0))
     step = call("SetActorScale3D", NewScale3D=xyz(size, size, size))
-    return step.said(d.pick((f"scale the actor to {say(size)}", f"set the actor scale to {say(size)}")))
+    return step.said(d.word((f"scale the actor to {say(size)}", f"set the actor scale to {say(size)}")))
 
 
 def spawn(d: Draw) -> Part:
@@ -197,7 +197,7 @@ def spawn(d: Draw) -> Part:
     step = call("SpawnActorFromClass", ActorClass=name)
     kind = d.rng.random()
     if kind < 0.45:
-        return step.said(d.pick((f"spawn a {name}", f"spawn an actor of class {name}")))
+        return step.said(d.word((f"spawn a {name}", f"spawn an actor of class {name}")))
     if kind < 0.7:
         here = pure("GetActorTransform")
         return feed(step, SpawnTransform=here).said(f"spawn a {name} at the actor transform")
@@ -231,7 +231,7 @@ def launch(d: Draw) -> Part:
 def live_for(d: Draw) -> Part:
     time = d.pick(pools.SECONDS)
     words = (f"set the life span to {say(time)}", f"give the actor a life span of {say(time)}")
-    return call("SetLifeSpan", InLifespan=time).said(d.pick(words))
+    return call("SetLifeSpan", InLifespan=time).said(d.word(words))
 
 
 def attach(d: Draw) -> Part:
@@ -250,18 +250,18 @@ def start_timer(d: Draw) -> Part:
     else:
         words = (f"start a timer that calls {event} once after {seconds(time)}",
                  f"set a timer for {event} with {seconds(time)} that does not loop")  # fmt: skip
-    return step.said(d.pick(words))
+    return step.said(d.word(words))
 
 
 def stop_timer(d: Draw) -> Part:
     event = _event(d)
     words = (f"clear the timer {event}", f"stop the timer {event}")
-    return call("ClearTimerByFunctionName", FunctionName=event).said(d.pick(words))
+    return call("ClearTimerByFunctionName", FunctionName=event).said(d.word(words))
 
 
 def call_event(d: Draw) -> Part:
     event = _event(d)
-    return call("CallEvent", EventName=event).said(d.pick((f"call {event}", f"call the event {event}")))
+    return call("CallEvent", EventName=event).said(d.word((f"call {event}", f"call the event {event}")))
 
 
 def _event(d: Draw) -> str:
@@ -279,7 +279,7 @@ def _event(d: Draw) -> str:
 def play(d: Draw) -> Part:
     sound = d.pick(pools.SOUND_NAMES)
     if d.chance(0.65):
-        return call("PlaySound", Sound=sound).said(d.pick((f"play the sound {sound}", f"play {sound}")))
+        return call("PlaySound", Sound=sound).said(d.word((f"play the sound {sound}", f"play {sound}")))
     where = place(d)
     step = call("PlaySoundAtLocation", inputs={"Location": where}, Sound=sound)
     return step.said(f"play the sound {sound} at {where.phrase}")
@@ -288,7 +288,7 @@ def play(d: Draw) -> Part:
 def open_level(d: Draw) -> Part:
     level = d.pick(pools.LEVEL_NAMES)
     return call("OpenLevel", LevelName=level).said(
-        d.pick((f"open the level {level}", f"load the level {level}"))
+        d.word((f"open the level {level}", f"load the level {level}"))
     )
 
 
@@ -353,7 +353,7 @@ def show_widget(d: Draw) -> Part:
             f"create the widget {kind} and add it to the viewport",
             f"create {kind} and show it on the screen",
         )
-        return block(made, shown).said(d.pick(words))
+        return block(made, shown).said(d.word(words))
     name = d.variable("UserWidget")
     return block(made, put(name, ref("widget"))).said(f"create the widget {kind} and store it in {name}")
 
@@ -363,7 +363,7 @@ def use_widget(d: Draw) -> Part:
     if d.chance(0.5):
         return call("AddToViewport", inputs={"Target": get(name)}).said(f"add {name} to the viewport")
     words = (f"remove {name} from its parent", f"take {name} off the screen")
-    return call("RemoveFromParent", inputs={"Target": get(name)}).said(d.pick(words))
+    return call("RemoveFromParent", inputs={"Target": get(name)}).said(d.word(words))
 
 
 def list_add(d: Draw) -> Part:
@@ -393,7 +393,7 @@ def list_remove(d: Draw) -> Part:
         index = d.pick((0, 1, 2, 3))
         step = call("ArrayRemoveIndex", inputs={"Array": get(items)}, Index=index)
         return step.said(f"remove item {index} from {items}")
-    return call("ArrayClear", inputs={"Array": get(items)}).said(d.pick((f"clear {items}", f"empty {items}")))
+    return call("ArrayClear", inputs={"Array": get(items)}).said(d.word((f"clear {items}", f"empty {items}")))
 
 
 ACTIONS = (

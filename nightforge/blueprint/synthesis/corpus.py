@@ -16,10 +16,18 @@ from nightforge.blueprint.printer import node_line, to_text, variable_line, wire
 from nightforge.blueprint.synthesis.draw import say
 from nightforge.blueprint.synthesis.generate import Example, drawn_example
 from nightforge.blueprint.synthesis.handlers import Drawn
-from nightforge.blueprint.synthesis.parts import BLOCK, LINK, Part
+from nightforge.blueprint.synthesis.parts import BLOCK, DEFAULT_NAME, LINK, Part
 from nightforge.blueprint.synthesis.wording import type_words
 
 NEVER: frozenset[str] = frozenset()
+MIXTURE = {  # kind of document -> share
+    "outlined": 0.45,  # every part in words, one to a comment, then the program
+    "annotated": 0.2,  # the program, each part's words in front of its nodes
+    "pieces": 0.15,  # single parts with their words
+    "program": 0.1,
+    "instruction": 0.08,  # without its program
+    "note": 0.02,  # what a node type is
+}
 
 
 def corpus(
@@ -29,29 +37,37 @@ def corpus(
 
     `exclude` holds structure keys, those of the held-out exams (`leak.holdout_structures`).
     """
-    notes = [note(node) for node in load_catalog().nodes.values()]
     written = 0
-    while written < characters:
-        kind = rng.random()
-        if kind < 0.04:
-            text = notes[int(rng.random() * len(notes))]
-        else:
-            drawn, example = drawn_example(rng, {}, max_nodes)
-            if structure_key(example.blueprint) in exclude:
-                continue
-            text = _document(kind, drawn, example)
+    for text in documents(rng, exclude=exclude, max_nodes=max_nodes):
+        if written >= characters:
+            return
         written += len(text)
         yield text
 
 
-def _document(kind: float, drawn: Drawn, example: Example) -> str:
-    if kind < 0.12:
+def documents(rng: Random, *, exclude: Collection[str] = NEVER, max_nodes: int = 12) -> Iterator[str]:
+    """Yield documents without end, in the mixture of `MIXTURE`."""
+    notes = [note(node) for node in load_catalog().nodes.values()]
+    kinds, odds = zip(*MIXTURE.items(), strict=True)
+    while True:
+        kind = rng.choices(kinds, odds)[0]
+        if kind == "note":
+            yield notes[int(rng.random() * len(notes))]
+            continue
+        drawn, example = drawn_example(rng, {}, max_nodes)
+        if structure_key(example.blueprint) not in exclude:
+            yield _document(kind, drawn, example)
+
+
+def _document(kind: str, drawn: Drawn, example: Example) -> str:
+    if kind == "instruction":
         return example.instruction + "\n"
-    if kind < 0.24 or not _said(drawn, example.blueprint):
+    said = _said(drawn, example.blueprint)
+    if kind == "program" or not said:
         return example.text
-    if kind < 0.5:
-        return "".join(pieces(drawn, example.blueprint))
-    return annotated(drawn, example.blueprint)
+    if kind == "pieces":
+        return "".join(pieces(said, example.blueprint))
+    return annotated(said, example.blueprint) if kind == "annotated" else outlined(said, example.blueprint)
 
 
 def note(node: NodeType) -> str:
@@ -61,9 +77,16 @@ def note(node: NodeType) -> str:
     return f"{node.name} is a {node.kind} node. {node.summary} Inputs: {inputs}. Outputs: {outputs}.\n"
 
 
-def annotated(drawn: Drawn, blueprint: Blueprint) -> str:
+def outlined(said: dict[int, str], blueprint: Blueprint) -> str:
+    """The program behind a list of comments: its variables, then its parts in the order of their nodes."""
+    named = [] if blueprint.name == DEFAULT_NAME else [f"{blueprint.name}, {blueprint.parent}"]
+    variables = [_declared(variable) for variable in blueprint.variables]
+    words = [*named, *variables, *(said[place] for place in sorted(said))]
+    return "".join(f"# {text}\n" for text in words) + to_text(blueprint)
+
+
+def annotated(said: dict[int, str], blueprint: Blueprint) -> str:
     """The program with a comment in front of the nodes each part became."""
-    said = _said(drawn, blueprint)
     lines = to_text(blueprint).splitlines()
     out: list[str] = []
     position = 0
@@ -79,9 +102,8 @@ def annotated(drawn: Drawn, blueprint: Blueprint) -> str:
     return "\n".join(out) + "\n"
 
 
-def pieces(drawn: Drawn, blueprint: Blueprint) -> Iterator[str]:
+def pieces(said: dict[int, str], blueprint: Blueprint) -> Iterator[str]:
     """Each part alone: its words, its nodes, the wires among them."""
-    said = _said(drawn, blueprint)
     nodes, wires = blueprint.graphs[0].nodes, blueprint.graphs[0].wires
     starts = sorted(said)
     for start, end in zip(starts, [*starts[1:], len(nodes)], strict=True):
@@ -128,7 +150,9 @@ def _walk(part: Part, types: list[str], said: dict[int, str]) -> None:
         _feed(source, types)
     if not part.type.startswith("@"):
         types.append(part.type)
-    for _, steps in part.bodies:
+    for pin, steps in part.bodies:
+        if part.type != BLOCK:  # the exec pin a body runs behind
+            said[len(types)] = f"{pin}: "
         for step in steps:
             if part.type == BLOCK:
                 _feed(step, types)

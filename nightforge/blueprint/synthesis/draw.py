@@ -29,6 +29,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "Array<Int>": pools.INT_LISTS,
 }
 MAX_VARIABLES = 3
+USUAL_WORDING = 0.4  # odds of the first wording before an even choice among all
 
 
 class Impossible(Exception):
@@ -64,6 +65,10 @@ class Draw:
 
     def pick(self, items: Sequence[T]) -> T:
         return items[int(self.rng.random() * len(items))]
+
+    def word(self, wordings: Sequence[str]) -> str:
+        """One of several wordings; the first is the usual one, so that it is learnt first."""
+        return wordings[0] if self.chance(USUAL_WORDING) else self.pick(wordings)
 
     def chance(self, odds: float) -> bool:
         return self.rng.random() < odds

@@ -29,7 +29,7 @@ def wait(d: Draw) -> Part:
             f"wait for {seconds(time)}",
             f"pause for {seconds(time)}",
         )
-        return Part("Delay", props=(("Duration", time),), then="Completed").said(d.pick(words))
+        return Part("Delay", props=(("Duration", time),), then="Completed").said(d.word(words))
     if kind < 0.87:
         step = Part("RetriggerableDelay", props=(("Duration", time),), then="Completed")
         return step.said(f"wait {seconds(time)} with a retriggerable delay")
@@ -80,7 +80,7 @@ def branch(d: Draw) -> Part:
     kind = d.rng.random()
     if kind < 0.42:
         yes = body(d, last=True)
-        said = d.pick(("if {c}, {a}", "if {c}, {a}", "if {c} then {a}", "check if {c} and if so {a}"))
+        said = d.word(("if {c}, {a}", "if {c}, {a}", "if {c} then {a}", "check if {c} and if so {a}"))
         part = flow("Branch", {"True": yes}).said(said.format(c=test.phrase, a=join(d, yes)))
     elif kind < 0.52:
         no = body(d, last=True)
@@ -88,7 +88,7 @@ def branch(d: Draw) -> Part:
     else:
         yes = body(d, last=False)
         no = body(d, last=True)
-        said = d.pick(("if {c}, {a}; otherwise {b}", "if {c}, {a}; otherwise {b}", "if {c}, {a}; else {b}",
+        said = d.word(("if {c}, {a}; otherwise {b}", "if {c}, {a}; otherwise {b}", "if {c}, {a}; else {b}",
                        "check if {c}: if so {a}; if not {b}"))  # fmt: skip
         words = said.format(c=test.phrase, a=join(d, yes), b=join(d, no))
         part = flow("Branch", {"True": yes, "False": no}).said(words)
@@ -124,10 +124,10 @@ def cast(d: Draw) -> Part:
 def do_once(d: Draw) -> Part:
     if d.chance(0.65):
         steps = body(d, last=True)
-        said = d.pick(("only once, {a}", "do once: {a}", "only the first time, {a}"))
+        said = d.word(("only once, {a}", "do once: {a}", "only the first time, {a}"))
         return flow("DoOnce", {"Completed": steps}).said(said.format(a=join(d, steps)))
     steps, times = body(d, last=True), d.pick((2, 3, 4, 5, 10))
-    said = d.pick(("up to {n} times, {a}", "at most {n} times, {a}", "do {n} times only: {a}"))
+    said = d.word(("up to {n} times, {a}", "at most {n} times, {a}", "do {n} times only: {a}"))
     return flow("DoN", {"Exit": steps}, N=times).said(said.format(n=times, a=join(d, steps)))
 
 
@@ -145,7 +145,7 @@ def sequence(d: Draw) -> Part:
     count = 2 if d.chance(0.6) else 3
     bodies = [body(d, last=index == count - 1) for index in range(count)]
     said = "; ".join(f"{ORDINALS[index]} {join(d, steps)}" for index, steps in enumerate(bodies))
-    start = d.pick(("in a sequence", "run a sequence", "use a sequence"))
+    start = d.word(("in a sequence", "run a sequence", "use a sequence"))
     return flow("Sequence", {f"Then_{i}": steps for i, steps in enumerate(bodies)}).said(f"{start}: {said}")
 
 
@@ -173,7 +173,7 @@ def _repeat(d: Draw, labels: dict[str, str]) -> tuple[dict[str, Steps], str, str
 def for_loop(d: Draw) -> Part:
     low, high = d.pick((0, 0, 1, 1)), d.pick((2, 3, 4, 5, 8, 9, 10, 20))
     bodies, said, tail = _repeat(d, {"index": "Int"})
-    words = d.pick(("loop from {l} to {h} and each time {a}", "count from {l} to {h} and every time {a}",
+    words = d.word(("loop from {l} to {h} and each time {a}", "count from {l} to {h} and every time {a}",
                     "for every index from {l} to {h}, {a}"))  # fmt: skip
     part = publish(flow("ForLoop", bodies, FirstIndex=low, LastIndex=high), index="Index")
     return part.said(words.format(l=low, h=high, a=said) + tail)
@@ -184,7 +184,7 @@ def for_each(d: Draw) -> Part:
     items = d.variable(f"Array<{type_}>")
     bodies, said, tail = _repeat(d, {"element": type_, "index": "Int"})
     part = publish(flow("ForEachLoop", bodies), element="ArrayElement", index="ArrayIndex")
-    words = d.pick(
+    words = d.word(
         ("for each element of {v}, {a}", "loop over {v} and each time {a}", "go through {v} and for each {a}")
     )
     return feed(part, Array=get(items)).said(words.format(v=items, a=said) + tail)

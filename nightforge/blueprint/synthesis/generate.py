@@ -15,7 +15,7 @@ from nightforge.blueprint.synthesis.handlers import Drawn, draw_program
 from nightforge.blueprint.synthesis.wording import instruct
 
 MIN_NODES = 2
-COMFORTABLE_NODES = 6  # larger programs are kept less and less often
+COMFORTABLE_NODES = 5  # larger programs are kept less and less often
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,7 +164,7 @@ def _add(d: Draw, scenes: list[Scene], event: EventKind, bodies: dict[str, Steps
     outs = tuple((pin.capitalize() or "Then", steps) for pin, steps in bodies.items())
     part = Part(event.type, props=props, bodies=outs)
     part = publish(part, **{label.replace(" ", "_"): pin for label, pin, _ in event.gives})
-    said = [Clause(d.pick(event.words).format(n=name, p=pin), steps) for pin, steps in bodies.items()]
+    said = [Clause(d.word(event.words).format(n=name, p=pin), steps) for pin, steps in bodies.items()]
     scenes.append((part, said))
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from nightforge.blueprint.graph import Value, Variable
 
+DEFAULT_NAME = "BP_Actor"  # of a program the instruction does not name
 REFERENCE = "@ref"  # reads a data pin another part published under a label
 LINK = "@link"  # runs into an exec pin of a part another handler owns
 BLOCK = "@block"  # several steps asked for with one phrase
@@ -61,7 +62,7 @@ class Program:
 
     handlers: tuple[Part, ...]
     variables: tuple[Variable, ...] = ()
-    name: str = "BP_Actor"
+    name: str = DEFAULT_NAME
     parent: str = "Actor"
 
     @property

@@ -24,7 +24,7 @@ def set_literal(d: Draw) -> Part:
         f"set the variable {name} to {say(value)}",
         f"make {name} {say(value)}",
     )
-    return put(name, value).said(d.pick(words))
+    return put(name, value).said(d.word(words))
 
 
 def set_place(d: Draw) -> Part:
@@ -36,7 +36,7 @@ def set_place(d: Draw) -> Part:
     if source.phrase == name:
         raise Impossible("a variable into itself")
     return put(name, source).said(
-        d.pick((f"set {name} to {source.phrase}", f"store {source.phrase} in {name}"))
+        d.word((f"set {name} to {source.phrase}", f"store {source.phrase} in {name}"))
     )
 
 
@@ -44,7 +44,7 @@ def set_actor(d: Draw) -> Part:
     source = actor(d)
     name = d.variable("Actor", apart_from=source.phrase)
     return put(name, source).said(
-        d.pick((f"set {name} to {source.phrase}", f"store {source.phrase} in {name}"))
+        d.word((f"set {name} to {source.phrase}", f"store {source.phrase} in {name}"))
     )
 
 
@@ -52,7 +52,7 @@ def set_facing(d: Draw) -> Part:
     name = d.variable("Rotator")
     source = pure("GetActorRotation")
     return put(name, source).said(
-        d.pick((f"set {name} to the actor rotation", f"store the actor rotation in {name}"))
+        d.word((f"set {name} to the actor rotation", f"store the actor rotation in {name}"))
     )
 
 
@@ -62,14 +62,14 @@ def look_at(d: Draw) -> Part:
     source = pure("FindLookAtRotation", inputs={"Start": pure("GetActorLocation"), "Target": goal})
     step = call("SetActorRotation", inputs={"NewRotation": source})
     return step.said(
-        d.pick((f"turn the actor to look at {target.phrase}", f"make the actor face {target.phrase}"))
+        d.word((f"turn the actor to look at {target.phrase}", f"make the actor face {target.phrase}"))
     )
 
 
 def toggle_bool(d: Draw) -> Part:
     name = d.variable("Bool")
     source = pure("Not", inputs={"A": get(name)})
-    return put(name, source).said(d.pick((f"toggle {name}", f"invert {name}", f"flip the value of {name}")))
+    return put(name, source).said(d.word((f"toggle {name}", f"invert {name}", f"flip the value of {name}")))
 
 
 def set_condition(d: Draw) -> Part:
@@ -88,7 +88,7 @@ def _change(words: tuple[str, ...], type_: str, amounts: tuple[float, ...]) -> C
         name = d.variable("Int" if is_int else "Float")
         amount: Value = int(d.pick(amounts)) if is_int else float(d.pick(amounts))
         source = pure(type_, inputs={"A": get(name)}, B=amount)
-        return put(name, source).said(d.pick(words).format(v=name, n=say(amount)))
+        return put(name, source).said(d.word(words).format(v=name, n=say(amount)))
 
     build.__name__ = f"change_{type_}"
     return build
@@ -133,7 +133,7 @@ def change_clamped(d: Draw) -> Part:
     kind, words = d.pick((("AddFloat", ADD), ("SubtractFloat", SUBTRACT)))
     total = pure(kind, inputs={"A": get(name)}, B=amount)
     kept = pure("ClampFloat", inputs={"Value": total}, Min=low, Max=high)
-    said = d.pick(words).format(v=name, n=say(amount))
+    said = d.word(words).format(v=name, n=say(amount))
     return put(name, kept).said(f"{said} and clamp it between {say(low)} and {say(high)}")
 
 
@@ -142,7 +142,7 @@ def clamp(d: Draw) -> Part:
     low, high = d.pick(((0.0, 100.0), (0.0, 50.0), (0.0, 1.0), (1.0, 10.0), (0.0, 10.0)))
     kept = pure("ClampFloat", inputs={"Value": get(name)}, Min=low, Max=high)
     return put(name, kept).said(
-        d.pick(
+        d.word(
             (
                 f"clamp {name} between {say(low)} and {say(high)}",
                 f"keep {name} between {say(low)} and {say(high)}",
@@ -209,7 +209,7 @@ def measure_distance(d: Draw) -> Part:
         f"set {name} to the distance to {target.phrase}",
         f"store the distance to {target.phrase} in {name}",
     )
-    return put(name, source).said(d.pick(words))
+    return put(name, source).said(d.word(words))
 
 
 def combine_text(d: Draw) -> Part:
@@ -244,13 +244,13 @@ def keep_event_value(d: Draw) -> Part:
     label, type_ = d.pick(options)
     name = d.variable(type_)
     said = label if label == "delta seconds" else f"the {label}"
-    return put(name, ref(label)).said(d.pick((f"set {name} to {said}", f"store {said} in {name}")))
+    return put(name, ref(label)).said(d.word((f"set {name} to {said}", f"store {said} in {name}")))
 
 
 def step_by_one(d: Draw) -> Part:
     name = d.variable("Int")
     kind, words = d.pick((("IncrementInt", ("increment {v}",)), ("DecrementInt", ("decrement {v}",))))
-    return call(kind, inputs={"Value": get(name)}).said(d.pick(words).format(v=name))
+    return call(kind, inputs={"Value": get(name)}).said(d.word(words).format(v=name))
 
 
 SUMS = (

@@ -68,8 +68,8 @@ def delta_seconds(d: Draw) -> Part:
 def bool_is(d: Draw) -> Part:
     name = d.variable("Bool")
     if d.chance(0.65):
-        return get(name).said(d.pick((f"{name} is true", f"{name} is set")))
-    return pure("Not", inputs={"A": get(name)}).said(d.pick((f"{name} is false", f"{name} is not set")))
+        return get(name).said(d.word((f"{name} is true", f"{name} is set")))
+    return pure("Not", inputs={"A": get(name)}).said(d.word((f"{name} is false", f"{name} is not set")))
 
 
 def number_is(d: Draw) -> Part:
@@ -83,9 +83,9 @@ def number_is(d: Draw) -> Part:
     if left.type == "GetVar" and d.chance(0.12):
         right = get(d.variable("Float", apart_from=left.phrase))
         return pure(kind, inputs={"A": left, "B": right}).said(
-            f"{left.phrase} {d.pick(words)} {right.phrase}"
+            f"{left.phrase} {d.word(words)} {right.phrase}"
         )
-    return pure(kind, inputs={"A": left}, B=limit).said(f"{left.phrase} {d.pick(words)} {say(limit)}")
+    return pure(kind, inputs={"A": left}, B=limit).said(f"{left.phrase} {d.word(words)} {say(limit)}")
 
 
 def int_is(d: Draw) -> Part:
@@ -121,7 +121,7 @@ def distance_is(d: Draw) -> Part:
     gap = pure("GetDistanceTo", inputs={"OtherActor": target})
     kind, words = COMPARISONS[0] if d.chance(0.3) else COMPARISONS[1]
     return pure(kind, inputs={"A": gap}, B=limit).said(
-        f"the distance to {target.phrase} {d.pick(words)} {say(limit)}"
+        f"the distance to {target.phrase} {d.word(words)} {say(limit)}"
     )
 
 
@@ -130,7 +130,7 @@ def speed_is(d: Draw) -> Part:
     speed = pure("VectorLength", inputs={"A": pure("GetVelocity")})
     kind, words = COMPARISONS[0] if d.chance(0.5) else COMPARISONS[1]
     return pure(kind, inputs={"A": speed}, B=limit).said(
-        f"the speed of the actor {d.pick(words)} {say(limit)}"
+        f"the speed of the actor {d.word(words)} {say(limit)}"
     )
 
 
@@ -160,7 +160,7 @@ def same_actor(d: Draw) -> Part:
 
 
 def coin_flip(d: Draw) -> Part:
-    return pure("RandomBool").said(d.pick(("a random bool is true", "a coin flip is true")))
+    return pure("RandomBool").said(d.word(("a random bool is true", "a coin flip is true")))
 
 
 def in_list(d: Draw) -> Part:
@@ -179,7 +179,7 @@ def list_long(d: Draw) -> Part:
     limit = float(d.pick(pools.SMALL_INTS))
     length = pure("ArrayLength", inputs={"Array": get(items)})
     return pure(kind, inputs={"A": length}, B=limit).said(
-        f"the length of {items} {d.pick(words)} {say(limit)}"
+        f"the length of {items} {d.word(words)} {say(limit)}"
     )
 
 

@@ -17,7 +17,7 @@ POLITE = ("Please make this: ", "I need this: ", "Can you build this: ", "Make a
 def instruct(d: Draw, drawn: Drawn) -> tuple[Program, str]:
     """Name the program and write the whole instruction; everything the program contains is said."""
     program, intro = _named(d, drawn.program)
-    polite = d.chance(0.2)
+    polite = d.chance(0.12)
     behaviour = _behaviour(d, drawn.clauses, colons=not polite)
     declared = _variables(d, program.variables)
     if polite:
@@ -27,8 +27,8 @@ def instruct(d: Draw, drawn: Drawn) -> tuple[Program, str]:
 
 
 def _named(d: Draw, program: Program) -> tuple[Program, str]:
-    """Most programs keep the plain name; one in four is named, some of those with another parent."""
-    if not d.chance(0.25):
+    """Most programs keep the plain name; one in seven is named, some of those with another parent."""
+    if not d.chance(0.15):
         return program, ""
     name = f"BP_{d.pick(pools.BLUEPRINT_WORDS)}"
     if d.chance(0.3):

@@ -87,9 +87,10 @@ def test_the_corpus_is_seeded_and_never_pairs_an_instruction_with_its_program() 
     assert documents == list(corpus(Random(2), 60_000))
     assert 60_000 <= sum(map(len, documents)) < 63_000
     with_program = [text for text in documents if "BLUEPRINT:" in text]
-    assert len(with_program) > 50
+    assert len(with_program) > 50 and len(with_program) < len(documents)
     for text in with_program:
-        assert text.startswith("BLUEPRINT:")
+        before = text[: text.index("BLUEPRINT:")].splitlines()
+        assert all(line.startswith("# ") for line in before), text
         assert validate(text).valid
 
 
