@@ -12,7 +12,15 @@ from typing import Any
 
 from msgspec import Struct
 
-from nightforge.blueprint.results import ExamRecord, VersionRecords, convert, read_version
+from nightforge.blueprint.results import (
+    ExamRecord,
+    ExamSummary,
+    VersionRecords,
+    base_exam_dir,
+    convert,
+    read_exam,
+    read_version,
+)
 from nightforge.core import versions
 from nightforge.core.atomic import read_json, write_json
 from nightforge.core.clock import utc_now
@@ -64,12 +72,21 @@ def paired(
     return Difference(n, sum(changes) / n, interval)
 
 
-def decide(candidate: VersionRecords, champion: VersionRecords | None) -> Decision:
-    """Promote if the unseen score is not worse than the champion's; without an exam nothing is promoted."""
+def decide(
+    candidate: VersionRecords, champion: VersionRecords | None, base: ExamSummary | None = None
+) -> Decision:
+    """Promote if the unseen score is not worse than the champion's and, where known, better than the base's.
+
+    Without an exam on unseen prompts nothing is promoted.
+    """
     name = f"v{candidate.version}"
     score = candidate.unseen.score if candidate.unseen else None
     if score is None:
         return Decision(False, f"{name} was not promoted: it has no exam on unseen prompts")
+    alone = base.exposure("unseen") if base else None
+    if alone is not None and alone.score is not None and score.value <= alone.score.value:
+        numbers = f"{score.value:.2f} against {alone.score.value:.2f} on unseen prompts"
+        return Decision(False, f"{name} was not promoted: not better than the base model, {numbers}")
     if champion is None:
         return Decision(True, f"{name} is the first champion, {score.value:.2f} on unseen prompts")
     if champion.version == candidate.version:
@@ -102,7 +119,8 @@ def update_champion(project: Project, candidate: VersionRecords) -> Decision:
     standing = read_champion(project)
     known = versions.list_versions(project.models)
     champion = read_version(project, standing.version) if standing and standing.version in known else None
-    decision = decide(candidate, champion)
+    base = base_exam_dir(project, candidate.adapter)
+    decision = decide(candidate, champion, read_exam(base) if base else None)
     if decision.promote and candidate.unseen and candidate.unseen.score:
         record: dict[str, Any] = {
             "schema_version": 1,

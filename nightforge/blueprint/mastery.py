@@ -50,7 +50,7 @@ def wilson(share: float, n: int) -> tuple[float, float]:
         return 0.0, 1.0
     centre = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
     half = _Z / (1 + _Z**2 / n) * math.sqrt(share * (1 - share) / n + _Z**2 / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    return round(max(0.0, centre - half), 4), round(min(1.0, centre + half), 4)
 
 
 def assess(

@@ -48,6 +48,7 @@ class Morning:
 
     run: RunFacts | None
     records: VersionRecords | None
+    run_id: str | None = None
     base: ExamSummary | None = None
     before: VersionRecords | None = None
     change: Difference | None = None
@@ -74,7 +75,8 @@ def report_text(morning: Morning) -> str:
 
 
 def _title(morning: Morning) -> list[str]:
-    head = f"# Run {morning.run.run_id}" if morning.run else "# Report"
+    run_id = morning.run.run_id if morning.run else morning.run_id
+    head = f"# Run {run_id}" if run_id else "# Report"
     if morning.records is None:
         return [head, "", "Nothing has been trained yet, so there is nothing to grade."]
     return [head, "", _headline(morning, morning.records)]

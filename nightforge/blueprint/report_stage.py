@@ -52,6 +52,7 @@ def update_dashboard(
     morning = Morning(
         run=read_run(run_dir if run_dir else _run_folder(project, current)),
         records=current,
+        run_id=run_dir.name if run_dir else None,
         base=read_exam(base) if base else None,
         before=before,
         change=paired(current.answers, before.answers, random.Random(0)) if current and before else None,

@@ -216,6 +216,16 @@ def test_an_equal_version_is_promoted_and_one_without_exam_never(project: Projec
     assert not update_champion(project, read_version(project, 3)).promote  # it is the champion already
 
 
+def test_a_version_no_better_than_the_base_model_is_never_champion(project: Project) -> None:
+    put_exam(project, "base-abcdef01", day=20, unseen=0.75)
+    result = update_dashboard(project, None, Reports())
+    assert result["reason"].startswith(
+        "v2 was not promoted: not better than the base model, 0.75 against 0.75"
+    )
+    assert read_champion(project) is None and hub(project)["champion"] is None
+    assert hub(project)["previous"]["version"] == "v1"
+
+
 def test_a_deleted_champion_is_replaced(project: Project) -> None:
     put(
         project.models / "champion.json",
