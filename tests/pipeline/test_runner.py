@@ -228,3 +228,13 @@ def test_resume_runs_only_what_is_not_done_and_goes_on_counting(tmp_path: Path) 
     ]
     assert world.state.stages[1].max_attempts == 4
     assert world.state.status == "succeeded"
+
+
+def test_of_a_burst_of_progress_only_the_newest_is_kept_and_shown(tmp_path: Path) -> None:
+    burst = [(1.0, {"type": "progress", "done": n, "total": 100, "unit": "rows"}) for n in range(1, 81)]
+    world = World(tmp_path, {"data": [Script(0, 3, [*burst, (2.5, DONE)])]})
+    world.run()
+    kept = [event for event in world.of_type("stage_event") if event["event"]["type"] == "progress"]
+    assert [event["event"]["done"] for event in kept] == [80]
+    progress = world.state.stages[0].progress
+    assert progress and progress.done == 80
