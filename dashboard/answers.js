@@ -1,7 +1,8 @@
-// Exam prompts as they are answered: valid, score, what is missing; a click shows the program.
+// Exam prompts as they are answered: valid, score, what is missing; a click shows the graph and the program.
 
-import { h, keyed, setText } from "./dom.js";
+import { h, keyed, renderOnce, setText } from "./dom.js";
 import { isNumber, list, objects, text } from "./format.js";
+import { drawProgram } from "./program_graph.js";
 
 /** Draw the newest answers into a list; existing rows stay, so an opened program stays open. */
 export function showAnswers(element, state) {
@@ -14,11 +15,11 @@ function answerRow() {
   return h("details", { class: "answer" },
     h("summary", {},
       h("span", { class: "mark" }), h("span", { class: "score number" }), h("span", { class: "bar thin" }, h("span")), h("span", { class: "asked" }), h("span", { class: "missing muted small" })),
-    h("pre", { class: "program" }));
+    h("div", { class: "program-drawing" }), h("pre", { class: "program" }));
 }
 
 function updateAnswer(item, row) {
-  const [summary, program] = item.children;
+  const [summary, drawing, program] = item.children;
   const [mark, score, bar, asked, missing] = summary.children;
   const valid = row.valid === true;
   mark.className = `mark ${valid ? "done" : "failed"}`;
@@ -29,5 +30,12 @@ function updateAnswer(item, row) {
   setText(asked, text(row.instruction));
   const names = list(row.missing).map((name) => text(name)).filter(Boolean);
   setText(missing, !valid ? "not valid" : names.length ? `missing ${names.join(", ")}` : "");
+  // Drawn once opened: twelve graphs that nobody looks at would be made with every poll.
+  item.ontoggle = () => drawInto(drawing, row, item.open);
+  drawInto(drawing, row, item.open);
   setText(program, text(row.program, "no program"));
+}
+
+function drawInto(element, row, open) {
+  if (open) renderOnce(element, text(row.program), () => drawProgram(text(row.program)));
 }

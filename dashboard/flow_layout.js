@@ -2,7 +2,7 @@
 
 import { isNumber, list, objects, text } from "./format.js";
 
-const BOX = { height: 76, gap: 16, channel: 28, top: 60, lane: 11, side: 20 };
+const BOX = { height: 76, gap: 16, channel: 28, top: 60, lane: 11, side: 20, widest: 190 };
 const COLUMN_BELOW = 900; // pixels: narrower than this the phases go from top to bottom
 
 /** What a path holds: decides the colour of its edges. */
@@ -69,7 +69,8 @@ function columnsOf(stages, phases) {
 
 function rightwards(columns, edges, width) {
   const inner = width - 2 * BOX.side;
-  const boxWidth = (inner - BOX.channel * (columns.length - 1)) / Math.max(1, columns.length);
+  const count = Math.max(1, columns.length);
+  const boxWidth = Math.min(BOX.widest, (inner - BOX.channel * (count - 1)) / count);
   const tallest = Math.max(1, ...columns.map((column) => column.stages.length));
   const middle = BOX.top + stackHeight(tallest) / 2;
   const boxes = new Map();

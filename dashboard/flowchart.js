@@ -55,6 +55,7 @@ function draw(state, at) {
   }
   if (!view.plan) return;
   drawEdges(state, selected(state));
+  byId("loop-key").hidden = !view.plan.edges.some((edge) => edge.back);
   keyed(byId("headers"), view.plan.headers, (header) => header.id, () => h("li", { class: "phase-head" }, h("span", { class: "mark", "aria-hidden": "true" }), h("span")), (item, header) => placeHeader(item, header, state));
   const drawn = stages.filter((stage) => view.plan.boxes.has(stage.id));
   keyed(byId("boxes"), drawn, (stage) => stage.id, makeBox, (item, stage) => updateBox(item, stage, state, at));
@@ -177,7 +178,8 @@ function showDetails(state, stage, at, until) {
   const seconds = stageSeconds(stage, until);
   const rows = [
     ["Said last", [text(stage.message)]],
-    ["Now", [[text(stage.step?.title), ...metricWords(stage, 4)].filter(Boolean).join(" · ")]],
+    ["Step", [stage.status === "running" ? text(stage.step?.title) : ""]],
+    ["Figures", [metricWords(stage, 6).join(" · ")]],
     ["Time", [seconds === null ? durationRange(stage.eta_s) : `${duration(seconds)}, started ${ago(stage.started_at, at)}`]],
     ["Attempt", [stage.attempt > 1 ? `${number(stage.attempt)} of ${text(stage.max_attempts)}` : ""]],
     ["Reads", list(stage.reads).map((path) => text(path))],

@@ -25,6 +25,7 @@ function render() {
   const versions = objects(hub.versions);
   const empty = !versions.length && !hub.generated_at;
   byId("welcome").hidden = !(empty && !world.runs.length);
+  byId("no-results").hidden = !(empty && world.runs.length);
   byId("results").hidden = empty;
   byId("runs-panel").hidden = !world.runs.length;
   if (!empty) showResults(hub, at);

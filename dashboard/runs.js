@@ -47,5 +47,5 @@ function updateRow(row, run, version, now) {
   setText(unseen, isNumber(version?.exam?.unseen?.score?.value) ? version.exam.unseen.score.value.toFixed(2) : "–");
   setText(loss, isNumber(version?.loss) ? number(version.loss) : "–");
   setText(evalLoss, isNumber(version?.eval_loss) ? number(version.eval_loss) : "–");
-  report.firstElementChild.hidden = run.status !== "succeeded";
+  report.firstElementChild.hidden = run.report !== true;
 }

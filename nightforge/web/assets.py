@@ -41,6 +41,7 @@ NAMES = (
     "page.js",
     "panels.js",
     "poll.js",
+    "program_graph.js",
     "runs.js",
     "scores.js",
     "stages.js",

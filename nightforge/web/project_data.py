@@ -274,7 +274,9 @@ def summarize(state: dict[str, Any]) -> dict[str, Any]:
         value = state.get(name)
         row[name] = value if isinstance(value, str) else None
     result = state.get("result")
-    row["version"] = result.get("version") if isinstance(result, dict) else None
+    result = result if isinstance(result, dict) else {}
+    row["version"] = result.get("version")
+    row["report"] = isinstance(result.get("report"), str)
     row["resumable"] = state.get("resumable") is True
     row["stop_requested"] = isinstance(state.get("stop"), dict)
     return row

@@ -225,10 +225,20 @@ PROMPTS = [
     ("Play a sound and shake the camera when damage is taken.", True, 0.84, []),
     ("Move the platform between two points forever.", True, 0.66, ["Lerp"]),
 ]
-PROGRAM = (
-    "BLUEPRINT BP_Lantern : Actor\nGRAPH EventGraph\nNODE n1: Event_BeginPlay\nNODE n2: Branch\n"
-    'NODE n3: PrintString [InString="lantern lit"]\nEXEC n1.Then -> n2.Execute\nEXEC n2.True -> n3.Execute\n'
-)
+PROGRAM = """BLUEPRINT BP_Lantern : Actor
+GRAPH EventGraph
+NODE n1: Event_BeginPlay
+NODE n2: VariableGet [VarName="Fuel"]
+NODE n3: GreaterThan [B=5.0]
+NODE n4: Branch
+NODE n5: PrintString [InString="lantern lit"]
+NODE n6: SetVisibility [bNewVisibility=false]
+EXEC n1.Then -> n4.Execute
+EXEC n4.True -> n5.Execute
+EXEC n4.False -> n6.Execute
+DATA n2.Value -> n3.A [Float]
+DATA n3.ReturnValue -> n4.Condition [Bool]
+"""
 
 
 def answers():
