@@ -12,6 +12,7 @@ from typing import Any
 
 from nightforge.core.control import read_stop_request, write_stop_request
 from nightforge.core.errors import ExitCode, InputError, NightforgeError, from_os_error
+from nightforge.core.logind import logout_warning
 from nightforge.core.paths import Project
 from nightforge.core.processes import TAG_VARIABLE, identity_of, spawn_detached
 from nightforge.core.records import (
@@ -146,7 +147,7 @@ def start(project: Project, options: Options, argv: Sequence[str]) -> int:
     if record.get("ended_at"):
         note = (note + "\n" if note else "") + "The run has ended already; see --status."
     url = _dashboard(project, config)
-    _tell_started(project, record, url, [text for text in (note, child.warning) if text])
+    _tell_started(project, record, url, [text for text in (note, child.warning, logout_warning()) if text])
     return 0
 
 
