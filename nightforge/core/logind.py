@@ -1,4 +1,4 @@
-"""Does this system end programs at logout? systemd's logind can be set to, and then a new session is not enough.
+"""Does this system end programs at logout? logind can be set to; then a new session is not enough.
 
 Source: logind.conf(5), KillUserProcesses; loginctl(1), enable-linger. # ops D4
 """
@@ -20,7 +20,7 @@ Run = Callable[[Sequence[str]], str]
 def logout_warning(ask: Run | None = None, systemd: Path = _SYSTEMD) -> str | None:
     """Return what to tell the user when a run would end with the login, else None.
 
-    `b true` and `b false` are busctl's answers; anything else means that nobody can tell, and nothing is said.
+    busctl answers `b true` or `b false`; anything else means that nobody can tell, and nothing is said.
     """
     if sys.platform != "linux" or not systemd.is_dir():
         return None
