@@ -93,9 +93,9 @@ class Draw:
         raise Impossible("no pattern fits")
 
     def variable(self, type_: str, *, apart_from: str = "") -> str:
-        """The name of a variable of a type: a known one two times in three, otherwise a new one."""
+        """The name of a variable of a type: a known one three times in four, otherwise a new one."""
         known = [v.name for v in self.variables.values() if v.type == type_ and v.name != apart_from]
-        if known and (self.chance(0.65) or len(self.variables) >= MAX_VARIABLES):
+        if known and (self.chance(0.75) or len(self.variables) >= MAX_VARIABLES):
             return self.pick(known)
         if len(self.variables) >= MAX_VARIABLES:
             raise Impossible("enough variables")
@@ -117,14 +117,11 @@ class Draw:
         return None
 
     def text(self) -> str:
-        """One to three words of a message."""
+        """One or two words of a message."""
         kind = self.rng.random()
         if kind < 0.3:
             return self.pick(pools.TEXT_ALONE)
-        if kind < 0.9:
-            return f"{self.pick(pools.TEXT_SUBJECTS)} {self.pick(pools.TEXT_STATES)}"
-        first, second = self.pick(pools.TEXT_SUBJECTS), self.pick(pools.TEXT_SUBJECTS)
-        return f"{first} {second} {self.pick(pools.TEXT_STATES)}"
+        return f"{self.pick(pools.TEXT_SUBJECTS)} {self.pick(pools.TEXT_STATES)}"
 
     def label(self, type_: str) -> str:
         """A label in reach whose pin has a type."""
@@ -134,7 +131,9 @@ class Draw:
         return self.pick(found)
 
     def vector(self) -> Struct:
-        return xyz(*(self.pick((0.0, *pools.LENGTHS)) for _ in range(3)))
+        """A place or a push: mostly along one axis."""
+        axes = self.pick((("X",), ("Y",), ("Z",), ("Z",), ("X", "Z"), ("X", "Y", "Z")))
+        return xyz(*(self.pick(pools.LENGTHS) if axis in axes else 0.0 for axis in "XYZ"))
 
 
 def xyz(x: float, y: float, z: float) -> Struct:
