@@ -4,6 +4,7 @@ import { h, renderOnce } from "./dom.js";
 import { list, text } from "./format.js";
 import { post } from "./poll.js";
 import { page, refreshLive } from "./page.js";
+import { isActive } from "./status.js";
 
 const dialog = { asking: false, sending: false, answer: null, profile: null };
 
@@ -22,7 +23,8 @@ function buttons(can, run, stopping) {
   if (can.stop) return h("button", { type: "button", disabled: dialog.asking, onclick: () => set({ asking: true, answer: null }) }, "Stop…");
   if (stopping) return h("button", { type: "button", disabled: true }, "Stop asked");
   if (!can.train) return null;
-  const resume = run?.resumable === true && (run.status === "stopped" || run.status === "failed");
+  // A run that is still called active but may be started over has lost its orchestrator.
+  const resume = isActive(run) || (run?.resumable === true && (run.status === "stopped" || run.status === "failed"));
   return [
     resume ? h("button", { type: "button", class: "primary", disabled: dialog.sending, onclick: () => train({ resume: true }) }, "Resume") : null,
     profileChoice(run),

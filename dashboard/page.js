@@ -2,11 +2,13 @@
 
 import { ago } from "./format.js";
 import { byId, setText } from "./dom.js";
+import { isActive } from "./status.js";
 import { keepStatus, link, now, onTick, start, watch } from "./poll.js";
 
 /** The page's view of the world; written here only. */
 export const page = { state: null, server: null };
 
+const IDLE_BEATS = 5; // seconds between redraws of a page without a run
 let live = null;
 let loadedAssets = null;
 
@@ -17,7 +19,14 @@ export function startPage(render) {
     onError: (error) => { link.error = error; },
   });
   watch("/api/status", { every: 5000, onData: keepServer });
-  onTick(() => { showLink(); render(); });
+  let beat = 0;
+  onTick((fresh) => {
+    beat += 1;
+    // Nothing runs: only "5 min ago" moves, and an idle tab should cost nothing.
+    if (!fresh && !isActive(page.state) && beat % IDLE_BEATS !== 0) return;
+    showLink();
+    render();
+  });
   start();
 }
 

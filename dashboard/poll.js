@@ -17,7 +17,7 @@ let status = null;
 /** The present moment by the server's clock, in milliseconds. */
 export const now = () => Date.now() + link.skew;
 
-/** Call `fn` about once a second while the page is visible, and after every answer. */
+/** Call `fn(fresh)` about once a second while the page is visible, and with true after every new answer. */
 export function onTick(fn) {
   tickers.push(fn);
 }
@@ -37,12 +37,12 @@ export function start() {
     if (!document.hidden) resources.forEach((resource) => { resource.due = resource.every === null ? resource.due : 0; });
     plan(0);
   });
-  setInterval(tick, 1000);
+  setInterval(() => tick(false), 1000);
   plan(0);
 }
 
-function tick() {
-  if (!document.hidden) tickers.forEach((fn) => fn());
+function tick(fresh) {
+  if (!document.hidden) tickers.forEach((fn) => fn(fresh));
 }
 
 function hurry(resource) {
@@ -82,11 +82,11 @@ async function ask(resource) {
     const response = await request(url, resource.etag ? { "If-None-Match": resource.etag } : {});
     heard(response);
     resource.due = resource.every === null ? Infinity : Date.now() + (document.hidden ? Math.max(HIDDEN_MS, resource.every) : resource.every);
-    if ((await deliver(resource, response)) || wasOffline) tick();
+    if ((await deliver(resource, response)) || wasOffline) tick(true);
   } catch (error) {
     if (!(error instanceof TypeError || error.name === "AbortError" || error.name === "TimeoutError")) throw error;
     lost(resource);
-    tick();
+    tick(true);
   }
 }
 

@@ -11,7 +11,7 @@ from nightforge.core.paths import Project
 from nightforge.web.changes import MODES, Changes
 from nightforge.web.guards import Gate
 from nightforge.web.messages import READ_METHODS, Refusal, Request, Response, json_response
-from nightforge.web.project_data import ACTIVE, ProjectData
+from nightforge.web.project_data import ProjectData
 
 _RUN = re.compile(r"/api/runs/([0-9a-z-]{1,40})(/config|/report)?")
 _LOG = re.compile(r"/api/runs/([0-9a-z-]{1,40})/log/([0-9a-z-]{1,40})(/file)?")
@@ -127,7 +127,7 @@ class Application:
             summary = self._parts.data.live_summary()
         except Refusal as refusal:
             summary = {"run_id": None, "status": "unreadable", "message": refusal.message}
-        active = summary["status"] in ACTIVE
+        active = self._parts.data.active(summary)
         unreadable = summary["status"] == "unreadable"
         return json_response(
             {

@@ -24,7 +24,7 @@ from nightforge.core.errors import InputError, from_os_error
 from nightforge.core.paths import Project
 from nightforge.core.processes import spawn_detached
 from nightforge.web.messages import Refusal, Response, json_response
-from nightforge.web.project_data import ACTIVE, ProjectData, read_log
+from nightforge.web.project_data import ProjectData, read_log
 
 MODES = ("full", "data-only", "train-only", "eval-only")
 LAUNCHER = Path(__file__).resolve().parents[2] / "launch_pipeline.py"
@@ -101,7 +101,7 @@ class Changes:
     def _stop(self, fields: dict[str, Any]) -> Response:
         allow(fields, {"request_id", "run_id"})
         run = self._data.live_summary()
-        if run["status"] not in ACTIVE or not run["run_id"]:
+        if not self._data.active(run) or not run["run_id"]:
             raise Refusal(409, "no run is going, so there is nothing to stop")
         if fields.get("run_id", run["run_id"]) != run["run_id"]:
             raise Refusal(409, f"the run you saw is over; now going is {run['run_id']}. Reload the page")
@@ -112,7 +112,7 @@ class Changes:
     def _train(self, fields: dict[str, Any]) -> Response:
         allow(fields, {"request_id", "profile", "mode", "resume"})
         run = self._data.live_summary()
-        if run["status"] in ACTIVE:
+        if self._data.active(run):
             raise Refusal(409, f"run {run['run_id']} is already going", "python launch_pipeline.py --status")
         arguments = self._arguments(fields)
         started = {

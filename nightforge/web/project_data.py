@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from nightforge.core.paths import Project
+from nightforge.core.processes import ProcessIdentity, is_alive
 from nightforge.web.messages import TEXT_TYPE, Refusal, Response, encode, etag_of
 
 FILE_LIMIT = 8 * 1024 * 1024  # bytes of one state, report or configuration
@@ -147,6 +148,18 @@ class ProjectData:
     def live_summary(self) -> dict[str, Any]:
         """Return run id, status and times of the current or last run, without the rest."""
         return summarize(self._files.value(self._project.live_state) or IDLE_STATE)
+
+    def active(self, summary: dict[str, Any]) -> bool:
+        """Tell whether the run of this summary goes on: its state says so, its orchestrator is not dead."""
+        return summary["status"] in ACTIVE and not self._orchestrator_gone(summary["run_id"])
+
+    def _orchestrator_gone(self, run_id: str | None) -> bool:
+        try:
+            record = self._files.value(self._project.logs / "pipeline.json") or {}
+        except Refusal:
+            return False  # unreadable: not known, so the state's word stands
+        identity = ProcessIdentity.from_dict(record.get("identity"))
+        return identity is not None and record.get("run_id") == run_id and not is_alive(identity)
 
     def hub(self) -> Response:
         """Return the hub data written by stage 14; before the first report an empty one."""

@@ -136,3 +136,11 @@ def test_buttons_follow_the_server(running: Site) -> None:
     state = recorded("stopping")
     running.project.live_state.write_text(json.dumps(state))
     assert json.loads(ask(running, "/api/status").body)["can"] == {"train": False, "stop": False}
+
+
+def test_a_run_whose_orchestrator_is_gone_can_be_started_over(running: Site, spawned: Spawned) -> None:
+    gone = {"boot_id": "earlier boot", "pid": 1, "started": 1, "nonce": "n"}
+    (running.project.logs / "pipeline.json").write_text(json.dumps({"run_id": RUN_ID, "identity": gone}))
+    assert json.loads(ask(running, "/api/status").body)["can"] == {"train": True, "stop": False}
+    assert post(running, "/api/stop", run_id=RUN_ID).status == 409
+    assert post(running, "/api/train", resume=True, request_id="request-0002").status == 202
