@@ -171,6 +171,16 @@ BLUEPRINT: tuple[StageSpec, ...] = (
         args=("--plan-next",),
     ),
     StageSpec(
+        key="16-exam",
+        script="scripts/16_backup.py",
+        title="Backup the results",
+        phase=9,
+        kind="utility",
+        reads=("results/", "lessons/", _ADAPTER),
+        writes=("backups/",),
+        args=("--trigger", "exam"),
+    ),
+    StageSpec(
         key="14",
         script="scripts/14_update_dashboard.py",
         title="Report and hub data",

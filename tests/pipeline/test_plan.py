@@ -13,7 +13,7 @@ from nightforge.pipeline.registry import BLUEPRINT, PHASES, StageSpec
 
 ROOT = Path(__file__).resolve().parents[2]
 
-FULL = "03 13 20 06 08 00 16-pre 04 16-post 12 09 19 13-next 14".split()
+FULL = "03 13 20 06 08 00 16-pre 04 16-post 12 09 19 13-next 16-exam 14".split()
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ FULL = "03 13 20 06 08 00 16-pre 04 16-post 12 09 19 13-next 14".split()
         ("full", FULL),
         ("data-only", FULL[:5]),
         ("train-only", ["00", "16-pre", "04", "16-post"]),
-        ("eval-only", ["12", "09", "19", "13-next", "14"]),
+        ("eval-only", ["12", "09", "19", "13-next", "16-exam", "14"]),
     ],
 )
 def test_each_mode_runs_its_phases(mode: str, keys: list[str]) -> None:
