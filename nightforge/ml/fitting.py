@@ -65,6 +65,16 @@ class ExactTrainer(Trainer):
             return RandomSampler(rows, generator=torch.Generator().manual_seed(settings.seed))
         return LengthGrouped(lengths, settings.batch_size, settings.seed)
 
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        settings = self._plan.settings
+        if settings.optimizer == "muon" and self.optimizer is None:
+            # Adapters are matrices only, which is what Muon is for: https://kellerjordan.github.io/posts/muon
+            trained: Any = self.model
+            learning = [p for p in trained.parameters() if p.requires_grad]
+            decay = settings.weight_decay
+            self.optimizer = torch.optim.Muon(learning, lr=settings.learning_rate, weight_decay=decay)
+        return super().create_optimizer(model)
+
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         partial_root = self._plan.work_dir / "saving.partial"
         shutil.rmtree(partial_root, ignore_errors=True)
