@@ -14,7 +14,7 @@ import os
 import signal
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ DEFAULT_PORT = 8080
 PORTS_TRIED = 11  # the wished port and the ten after it
 PROGRAM = Path(__file__).resolve().parents[2] / "serve_dashboard.py"
 _ASK_TIMEOUT_S = 1.0
+_PATIENT_S = 8.0  # for a server that is known to live: a busy computer answers late
 _START_TIMEOUT_S = 30.0  # a computer under full load; normally 0.3 s
 _STOP_TIMEOUT_S = 5.0
 _LOOK_S = 0.03
@@ -55,9 +56,9 @@ def server_log(project: Project) -> Path:
     return project.logs / "dashboard_server.log"
 
 
-def ask_identity(port: int, host: str = "127.0.0.1") -> dict[str, Any] | None:
+def ask_identity(port: int, timeout_s: float = _ASK_TIMEOUT_S) -> dict[str, Any] | None:
     """Ask a port who it is: None when nothing listens, an empty dict when it is no Nightforge server."""
-    connection = http.client.HTTPConnection(host, port, timeout=_ASK_TIMEOUT_S)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
     try:
         connection.request("GET", "/api/identity", headers={"Connection": "close"})
         value = json.loads(connection.getresponse().read(4096))
@@ -84,8 +85,11 @@ def server_status(project: Project, port: int = DEFAULT_PORT) -> ServerInfo | No
     record = read_record(project) or {}
     recorded = record.get("port")
     ports = [recorded, port] if isinstance(recorded, int) and 0 < recorded < 65536 else [port]
+    identity = ProcessIdentity.from_dict(record.get("identity"))
+    lives = identity is not None and is_alive(identity)
     for candidate in dict.fromkeys(ports):
-        info = _ours(project, candidate)
+        patience_s = _PATIENT_S if lives and candidate == recorded else _ASK_TIMEOUT_S
+        info = _ours(project, candidate, patience_s)
         if info is not None:
             return info
     return None
@@ -153,15 +157,15 @@ def port_holder(port: int) -> str:
     return "another program"
 
 
-def _ours(project: Project, port: int, started: bool = False) -> ServerInfo | None:
-    identity = ask_identity(port)
+def _ours(project: Project, port: int, timeout_s: float = _ASK_TIMEOUT_S) -> ServerInfo | None:
+    identity = ask_identity(port, timeout_s)
     if (
         not identity
         or identity.get("root_hash") != root_hash(project)
         or not isinstance(identity.get("pid"), int)
     ):
         return None
-    return ServerInfo(live_url(port), identity["pid"], port, started, str(identity.get("assets", "")))
+    return ServerInfo(live_url(port), identity["pid"], port, assets=str(identity.get("assets", "")))
 
 
 def _stoppable(project: Project, port: int) -> ProcessIdentity | None:
@@ -192,11 +196,11 @@ def _start(project: Project, host: str, port: int) -> ServerInfo | None:
     child = spawn_detached(argv, project.root, server_log(project), environment)
     deadline = time.monotonic() + _START_TIMEOUT_S
     while time.monotonic() < deadline:
-        info = _ours(project, port, started=True)
+        info = _ours(project, port)
         if info is not None:
-            return info
+            return replace(info, started=info.pid == child.pid)
         if identity_of(child.pid) is None:
-            return _ours(project, port)  # it ended: perhaps because one of ours was faster
+            return server_status(project, port)  # it ended: perhaps because one of ours was faster
         time.sleep(_LOOK_S)
     late = identity_of(child.pid)
     if late is not None:

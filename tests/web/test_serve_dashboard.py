@@ -177,7 +177,7 @@ def test_a_stranger_that_claims_to_be_ours_is_not_ended(
 ) -> None:
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as decoy:
         claim = {"app": "nightforge", "pid": decoy.pid, "root_hash": control.root_hash(small)}
-        monkeypatch.setattr(control, "ask_identity", lambda port, host="127.0.0.1": claim)
+        monkeypatch.setattr(control, "ask_identity", lambda port, timeout_s=1.0: claim)
         assert "no dashboard server" in control.stop_server(small, 8080)
         assert decoy.poll() is None
         decoy.kill()
@@ -192,7 +192,7 @@ def test_an_address_that_others_can_reach_is_refused_with_the_way_to_do_it(small
 
 
 def test_no_free_port_is_a_temporary_error(small: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control, "ask_identity", lambda port, host="127.0.0.1": {})
+    monkeypatch.setattr(control, "ask_identity", lambda port, timeout_s=1.0: {})
     with pytest.raises(TemporaryError, match="ports 9000 to 9010 are taken"):
         control.ensure_server(small, port=9000)
 
