@@ -6,18 +6,20 @@ import argparse
 import os
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from typing import TextIO
 
 from nightforge.core.atomic import write_json
 from nightforge.core.clock import utc_now
-from nightforge.core.errors import ExitCode, InputError, NightforgeError, from_os_error
+from nightforge.core.errors import ExitCode, InputError, NightforgeError, TemporaryError, from_os_error
 from nightforge.core.paths import Project
-from nightforge.core.processes import identity_of, ignore_hangup, on_stop_signals
+from nightforge.core.processes import ProjectLock, identity_of, ignore_hangup, on_stop_signals
 from nightforge.web import control
 from nightforge.web.guards import LOOPBACK_HOSTS
 from nightforge.web.server import DashboardServer, open_servers
 
+OTHER_START_S = 15.0  # how long another server of this project may take to answer
 BUSY_CODES = {13, 48, 98, 10013, 10048}  # EACCES and EADDRINUSE on Linux, macOS, Windows
 
 
@@ -115,9 +117,35 @@ def _background(project: Project, host: str, port: int, explicit: bool) -> int:
 
 def _foreground(project: Project, host: str, port: int, explicit: bool) -> int:
     running = control.server_status(project, port)
+    # The lock, held while the server lives, makes it one per project even when two start at once. # ops P2
+    lock = ProjectLock(project.logs / "dashboard_server.lock")
+    if running is None and not lock.acquire():
+        running = _wait_for_other(project, port)
     if running is not None:
         say(f"this project's dashboard server runs already (pid {running.pid})\n  {running.url}")
         return ExitCode.DONE
+    try:
+        return _listen(project, host, port, explicit)
+    finally:
+        lock.release()
+
+
+def _wait_for_other(project: Project, port: int) -> control.ServerInfo:
+    """Wait for the server that holds the lock to answer; it may be just starting."""
+    deadline = time.monotonic() + OTHER_START_S
+    while time.monotonic() < deadline:
+        found = control.server_status(project, port)
+        if found is not None:
+            return found
+        time.sleep(0.05)
+    raise TemporaryError(
+        "another dashboard server of this project has been started but does not answer",
+        next_command="python serve_dashboard.py --stop",
+    )
+
+
+def _listen(project: Project, host: str, port: int, explicit: bool) -> int:
+    """Take the wished port or, unless it was typed, one of the next ten, and serve."""
     ports = [port] if explicit else list(range(port, min(port + control.PORTS_TRIED, 65536)))
     for candidate in ports:
         try:
@@ -159,9 +187,9 @@ def _serve(project: Project, servers: list[DashboardServer]) -> int:
         "identity": identity.to_dict() if identity is not None else None,
         "started_at": utc_now(),
     }
+    write_json(project.server_pid, record)  # before the first answer: whoever hears us can also stop us
     for server in servers:
         threading.Thread(target=server.serve_forever, name="serve", daemon=True).start()
-    write_json(project.server_pid, record)
     say(f"Nightforge dashboard: {control.live_url(port)}   (Ctrl-C ends it)")
     try:
         while not asked.wait(1.0):  # a timeout keeps Ctrl-C working on Windows

@@ -112,8 +112,8 @@ def test_a_second_project_gets_its_own_server(small: Project, tmp_path: Path) ->
     other.root.mkdir()
     port = free_port()
     first = control.ensure_server(small, port=port)
-    second = control.ensure_server(other, port=port)
     try:
+        second = control.ensure_server(other, port=port)
         assert first.port != second.port and first.pid != second.pid
     finally:
         control.stop_server(other, port)
