@@ -119,7 +119,7 @@ BLUEPRINT: tuple[StageSpec, ...] = (
         title="Train LoRA adapter",
         phase=4,
         kind="training",
-        reads=(*_ROWS, "data/blueprint/system_prompt.txt"),
+        reads=(*_ROWS, "data/blueprint/system_prompt.txt", "models/tiny-base/"),
         writes=(_ADAPTER,),
         force_args=("--force",),
     ),
