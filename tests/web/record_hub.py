@@ -53,14 +53,68 @@ def version(number, scores, loss, eval_loss, passed):
     }
 
 
-def hub():
-    draw = random.Random(5)
-    versions = [
-        version(1, (0.61, 0.48, 0.41), 0.61, 0.66, 19),
-        version(2, (0.72, 0.6, 0.5), 0.5, 0.55, 24),
-        version(3, (0.83, 0.71, 0.63), 0.43, 0.47, 28),
-        version(4, (0.89, 0.79, 0.71), 0.34, 0.39, 31),
-    ]
+BACKUP = {
+    "label": "20261121-171826-post_train-v4",
+    "created_at": "2026-11-21T17:17:26.000Z",
+    "verified_at": "2026-11-21T17:17:27.000Z",
+    "files": 23,
+    "bytes": 25_431_040,
+    "status": "warning",
+    "mirror": {
+        "path": "/mnt/nas/nightforge",
+        "status": "missing",
+        "message": "the mirror folder is not mounted",
+    },
+}
+HEALTH = {
+    "overall": "attention",
+    "alerts": [
+        {
+            "level": "WARNING",
+            "dimension": "mastery",
+            "title": "MakeTransform got worse",
+            "detail": "Node F1 fell from 0.74 to 0.52 since v3; 9 of 17 uses were missed.",
+            "metric": "f1",
+            "value": 0.52,
+            "threshold": 0.6,
+        },
+        {
+            "level": "SUGGESTION",
+            "dimension": "data",
+            "title": "Few examples of Timeline",
+            "detail": "11 training rows use it; nodes with fewer than 30 score 0.2 lower.",
+            "metric": "rows",
+            "value": 11,
+            "threshold": 30,
+        },
+        {
+            "level": "INFO",
+            "dimension": "training",
+            "title": "Held-out loss still falling",
+            "detail": "0.402 to 0.391 over the last quarter.",
+            "metric": "eval_loss_slope",
+            "value": -0.011,
+            "threshold": 0,
+        },
+    ],
+}
+NEXT_LESSONS = [
+    {
+        "lesson_id": "lesson_07",
+        "title": "Transforms and spawning",
+        "node_types": ["MakeTransform", "SpawnActor"],
+        "reason": "weak",
+    },
+    {
+        "lesson_id": "lesson_08",
+        "title": "Timelines",
+        "node_types": ["Timeline", "Lerp"],
+        "reason": "few examples",
+    },
+]
+
+
+def mastery_grid(draw):
     mastery = []
     for name in NODES:
         f1 = round(min(1.0, max(0.05, draw.gauss(0.82, 0.22))), 3)
@@ -100,6 +154,16 @@ def hub():
         }
         for name in ("Event_EndPlay", "MultiGate", "SwitchOnInt")
     ]
+    return mastery
+
+
+def hub():
+    versions = [
+        version(1, (0.61, 0.48, 0.41), 0.61, 0.66, 19),
+        version(2, (0.72, 0.6, 0.5), 0.5, 0.55, 24),
+        version(3, (0.83, 0.71, 0.63), 0.43, 0.47, 28),
+        version(4, (0.89, 0.79, 0.71), 0.34, 0.39, 31),
+    ]
     champion = {
         "version": "v4",
         "run_id": RUNS[3],
@@ -114,7 +178,7 @@ def hub():
         "previous": {**champion, "version": "v3", "run_id": RUNS[2], "unseen": estimate(0.63, 0.07)},
         "base": {**champion, "version": "base", "run_id": None, "unseen": estimate(0.12, 0.03)},
         "versions": versions,
-        "mastery": mastery,
+        "mastery": mastery_grid(random.Random(5)),
         "dataset": {
             "rows": 2823,
             "train": 2611,
@@ -124,65 +188,9 @@ def hub():
             "hash": "9f31c07ab2d45e18",
             "duplicates_removed": 177,
         },
-        "backup": {
-            "label": "20261121-171826-post_train-v4",
-            "created_at": "2026-11-21T17:17:26.000Z",
-            "verified_at": "2026-11-21T17:17:27.000Z",
-            "files": 23,
-            "bytes": 25_431_040,
-            "status": "warning",
-            "mirror": {
-                "path": "/mnt/nas/nightforge",
-                "status": "missing",
-                "message": "the mirror folder is not mounted",
-            },
-        },
-        "health": {
-            "overall": "attention",
-            "alerts": [
-                {
-                    "level": "WARNING",
-                    "dimension": "mastery",
-                    "title": "MakeTransform got worse",
-                    "detail": "Node F1 fell from 0.74 to 0.52 since v3; 9 of 17 uses were missed.",
-                    "metric": "f1",
-                    "value": 0.52,
-                    "threshold": 0.6,
-                },
-                {
-                    "level": "SUGGESTION",
-                    "dimension": "data",
-                    "title": "Few examples of Timeline",
-                    "detail": "11 training rows use it; nodes with fewer than 30 score 0.2 lower.",
-                    "metric": "rows",
-                    "value": 11,
-                    "threshold": 30,
-                },
-                {
-                    "level": "INFO",
-                    "dimension": "training",
-                    "title": "Held-out loss still falling",
-                    "detail": "0.402 to 0.391 over the last quarter.",
-                    "metric": "eval_loss_slope",
-                    "value": -0.011,
-                    "threshold": 0,
-                },
-            ],
-        },
-        "next_lessons": [
-            {
-                "lesson_id": "lesson_07",
-                "title": "Transforms and spawning",
-                "node_types": ["MakeTransform", "SpawnActor"],
-                "reason": "weak",
-            },
-            {
-                "lesson_id": "lesson_08",
-                "title": "Timelines",
-                "node_types": ["Timeline", "Lerp"],
-                "reason": "few examples",
-            },
-        ],
+        "backup": BACKUP,
+        "health": HEALTH,
+        "next_lessons": NEXT_LESSONS,
     }
 
 
