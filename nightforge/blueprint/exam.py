@@ -78,12 +78,13 @@ def run_exam(
         sittings.append(_base_sitting(author, project, exposures))
     results: dict[str, Any] = {}
     for number, sitting in enumerate(sittings):
-        report.phase(f"6.{3 + number}", f"{len(prompts)} prompts, {sitting.version}")
+        asked = prompts if sitting.version != "base" else prompts_for_base(prompts, exposures)
+        report.phase(f"6.{3 + number}", f"{len(asked)} prompts, {sitting.version}")
         if sitting.version == "base":
             with base_only(author.loaded.model):
-                summary = sit(sitting, prompts, report, should_stop, (config, request))
+                summary = sit(sitting, asked, report, should_stop, (config, request))
         else:
-            summary = sit(sitting, prompts, report, should_stop, (config, request))
+            summary = sit(sitting, asked, report, should_stop, (config, request))
         results[sitting.version] = headline(summary)
         report.metric(
             **{f"{sitting.version}_{name}": value for name, value in results[sitting.version].items()}
@@ -175,6 +176,17 @@ def choose_prompts(config: Config, project: Project, request: Request) -> list[P
         count = min(count, len(lesson.prompts))
         chosen += [lesson.prompts[at * len(lesson.prompts) // count] for at in range(count)]
     return chosen
+
+
+def prompts_for_base(prompts: Sequence[Prompt], exposures: Mapping[str, str]) -> list[Prompt]:
+    """Return what the bare base is asked: the unseen prompts, which it is compared on; all where none is
+    unseen.
+
+    A model that was never taught to answer runs to the length limit each time, so every prompt costs its
+    maximum.
+    """
+    unseen = [prompt for prompt in prompts if exposures[prompt.hash] == "unseen"]
+    return unseen or list(prompts)
 
 
 def headline(summary: dict[str, Any]) -> dict[str, float | None]:

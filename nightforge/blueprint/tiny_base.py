@@ -10,6 +10,7 @@ hash.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import random
 import re
@@ -34,9 +35,11 @@ from nightforge.core.paths import Project
 from nightforge.core.versions import read_manifest
 from nightforge.ml.batching import RightPad
 from nightforge.ml.callbacks import Report
+from nightforge.ml.chat import IGNORED
 from nightforge.ml.checkpoints import seal
 from nightforge.ml.induction import plant_copy_heads
 from nightforge.ml.loading import prepare_device
+from nightforge.ml.muon import Muon
 from nightforge.ml.sources import tiny_folder
 
 BEGIN, END, PAD, USER, ASSISTANT = (
@@ -59,8 +62,7 @@ CHAT_TEMPLATE = (
 PIECES = "|".join(
     (
         r"BLUEPRINT: ",
-        r"\n(?:NODE|EXEC|DATA) n\d+",
-        r"\n(?:VAR|CATEGORY:) ",
+        r"\n(?:NODE|EXEC|DATA|VAR|CATEGORY:) ",
         r"\n(?:GRAPH|PARENT): [A-Za-z]+",
         r"n\d+(?=[.:])",
         r": [A-Z][A-Za-z_0-9]+",
@@ -81,6 +83,8 @@ PIECES = "|".join(
 )
 _TOKENIZER_EXAMPLES = 2000
 _POOL_BATCHES = 16
+_LARGEST_READ = (5, 9)  # nodes of the largest program the base reads, at first and later
+_SHORT_FIRST = 1600  # documents read before the larger ones: short ones teach wiring sooner
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z]*|[a-z]+|\d\w*")
 
 
@@ -138,21 +142,24 @@ def content_hash(tiny: TinyBase) -> str:
     return digest.hexdigest()[:16]
 
 
-def documents(seed: int) -> Iterator[str]:
-    """Draw the base model's reading without end; one text per document, repeatable from `seed`."""
+def documents(seed: int) -> Iterator[tuple[str, str]]:
+    """Draw the base model's reading without end, repeatable from `seed`: (what is given, what is learnt).
+
+    Only the second part has a loss: a list of random names cannot be predicted, and would drown the rest.
+    """
     rng = random.Random(seed)
-    drawn = examples(rng)
+    short, drawn = (examples(rng, max_nodes=nodes) for nodes in _LARGEST_READ)
     manual = [f"{in_words(node.name)}. {node.summary} {node.name}" for node in load_catalog().nodes.values()]
-    while True:
-        kind, example = rng.random(), next(drawn)
-        if kind < 0.1:
-            yield example.instruction + "\n" + next(drawn).instruction
-        elif kind < 0.15:
-            yield "\n".join(rng.sample(manual, 6))
-        elif kind < 0.3:
-            yield example.text
+    for number in itertools.count():
+        kind, example = rng.random(), next(short if number < _SHORT_FIRST else drawn)
+        if kind < 0.07:
+            yield "", example.instruction + "\n" + next(drawn).instruction
+        elif kind < 0.1:
+            yield "", "\n".join(rng.sample(manual, 6))
+        elif kind < 0.13:
+            yield "", example.text
         else:
-            yield outline(example.blueprint) + "\n" + example.text
+            yield outline(example.blueprint) + "\n", example.text
 
 
 def outline(blueprint: Blueprint) -> str:
@@ -291,7 +298,7 @@ def _optimizers(model: Any, tiny: TinyBase) -> list[torch.optim.Optimizer]:
     for name, parameter in model.named_parameters():
         (matrices if parameter.ndim == 2 and "embed" not in name else rest).append(parameter)
     return [
-        torch.optim.Muon(matrices, lr=tiny.pretrain_learning_rate, weight_decay=0.1),
+        Muon(matrices, lr=tiny.pretrain_learning_rate, weight_decay=0.1),
         torch.optim.AdamW(rest, lr=tiny.pretrain_learning_rate / 4, betas=(0.9, 0.95), weight_decay=0.0),
     ]
 
@@ -314,9 +321,11 @@ def _batches(tokenizer: Any, tiny: TinyBase) -> Iterator[dict[str, Any]]:
     while True:
         rows = []
         for _ in range(_POOL_BATCHES * tiny.pretrain_batch):
-            text = tokenizer(next(reading), add_special_tokens=False)["input_ids"]
-            ids = [tokenizer.bos_token_id, *text, tokenizer.eos_token_id][: tiny.pretrain_length]
-            rows.append({"input_ids": ids, "labels": ids})
+            given, learnt = (tokenizer(t, add_special_tokens=False)["input_ids"] for t in next(reading))
+            ids = [tokenizer.bos_token_id, *given, *learnt, tokenizer.eos_token_id]
+            labels = [IGNORED] * (1 + len(given)) + ids[1 + len(given) :]
+            limit = tiny.pretrain_length
+            rows.append({"input_ids": ids[:limit], "labels": labels[:limit]})
         rows.sort(key=lambda row: len(row["input_ids"]))
         starts = list(range(0, len(rows), tiny.pretrain_batch))
         rng.shuffle(starts)

@@ -40,12 +40,12 @@ class Hardware(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class TinyBase(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Shape and pre-training of the embedded base model of profile `tiny` (Llama architecture)."""
 
-    hidden_size: Annotated[Count, doc("width of the residual stream")] = 192
+    hidden_size: Annotated[Count, doc("width of the residual stream")] = 128
     intermediate_size: Annotated[Count, doc("width of the feed-forward layers")] = 384
     layers: Annotated[Annotated[int, Meta(ge=2)], doc("number of decoder layers")] = 4
-    heads: Annotated[Annotated[int, Meta(ge=4)], doc("number of attention heads; must divide hidden_size")] = 8
+    heads: Annotated[Annotated[int, Meta(ge=4)], doc("number of attention heads; must divide hidden_size")] = 4
     vocab_size: Annotated[Count, doc("size of the byte-level BPE vocabulary, tokens")] = 2048
-    pretrain_steps: Annotated[Count, doc("optimizer steps of pre-training")] = 440
+    pretrain_steps: Annotated[Count, doc("optimizer steps of pre-training")] = 700
     pretrain_batch: Annotated[Count, doc("documents per pre-training step")] = 8
     pretrain_length: Annotated[Count, doc("longest pre-training document, tokens")] = 200
     pretrain_learning_rate: Annotated[

@@ -24,6 +24,7 @@ from nightforge.ml import checkpoints
 from nightforge.ml.batching import LengthGrouped, RightPad, Rows
 from nightforge.ml.callbacks import ProveResume, Report, ReportProgress, StopAtBoundary, curve_values
 from nightforge.ml.chat import Example, pad_id
+from nightforge.ml.muon import Muon
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class ExactTrainer(Trainer):
             trained: Any = self.model
             learning = [p for p in trained.parameters() if p.requires_grad]
             decay = settings.weight_decay
-            self.optimizer = torch.optim.Muon(learning, lr=settings.learning_rate, weight_decay=decay)
+            self.optimizer = Muon(learning, lr=settings.learning_rate, weight_decay=decay)
         return super().create_optimizer(model)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from nightforge.blueprint.exam import Request, Sitting, choose_prompts, make_record, sit
+from nightforge.blueprint.exam import Request, Sitting, choose_prompts, make_record, prompts_for_base, sit
 from nightforge.blueprint.exam_scores import bootstrap, by_node_type, scores, summarize, wilson
 from nightforge.blueprint.lessons import Prompt, load_lessons
 from nightforge.config import Config
@@ -179,3 +179,9 @@ def test_node_types_count_what_was_expected_matched_and_written() -> None:
 
 def test_no_record_gives_only_a_count() -> None:
     assert scores([]) == {"n": 0}
+
+
+def test_the_base_is_asked_what_it_is_compared_on(prompts: list[Prompt]) -> None:
+    exposures = {prompt.hash: "unseen" if place < 2 else "seen" for place, prompt in enumerate(prompts)}
+    assert prompts_for_base(prompts, exposures) == prompts[:2]
+    assert prompts_for_base(prompts[2:], exposures) == prompts[2:]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import torch
+from transformers import LlamaForCausalLM
 
 from nightforge.ml.batching import LengthGrouped, RightPad
 from nightforge.ml.chat import IGNORED
@@ -39,10 +41,17 @@ def test_grouping_saves_most_of_the_padding() -> None:
     assert padding_share(list(range(len(LENGTHS))), 8) > 0.3
 
 
-def test_padding_is_masked_and_not_learnt() -> None:
+def test_padding_is_not_learnt() -> None:
     rows = [{"input_ids": [5, 6, 7], "labels": [IGNORED, 6, 7]}, {"input_ids": [8], "labels": [8]}]
     batch = RightPad(2)(rows)
     assert batch["input_ids"].tolist() == [[5, 6, 7], [8, 2, 2]]
-    assert batch["attention_mask"].tolist() == [[1, 1, 1], [1, 0, 0]]
     assert batch["labels"].tolist() == [[IGNORED, 6, 7], [8, IGNORED, IGNORED]]
     assert batch["labels"].dtype == torch.int64
+
+
+def test_padding_on_the_right_changes_no_real_token(model_folder: Path) -> None:
+    model = LlamaForCausalLM.from_pretrained(model_folder).eval()
+    with torch.no_grad():
+        alone = model(input_ids=torch.tensor([[5, 6, 7]])).logits
+        padded = model(input_ids=torch.tensor([[5, 6, 7, 2, 2, 2]])).logits[:, :3]
+    assert torch.allclose(alone, padded, atol=1e-5)

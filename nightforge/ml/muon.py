@@ -1,0 +1,73 @@
+"""Muon for small models: momentum, then the nearest (semi-)orthogonal matrix as the update.
+
+https://kellerjordan.github.io/posts/muon. The same rule as torch.optim.Muon, but matrices of one shape are
+orthogonalised together: a small model has dozens of them, and one by one the calls cost more than the
+arithmetic. N matrices of one shape (R, C).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+
+# Quintic whose iteration pushes all singular values towards 1: steep at 0, flat near 1.
+_A, _B, _C = 3.4445, -4.7750, 2.0315
+_ITERATIONS = 5
+
+
+class Muon(torch.optim.Optimizer):
+    """Update matrices only; weights (R, C) move by lr x sqrt(max(1, R / C)) in spectral norm, decoupled
+    decay.
+    """
+
+    def __init__(
+        self, params: Iterable[torch.Tensor], lr: float, weight_decay: float = 0.0, momentum: float = 0.95
+    ) -> None:
+        parameters = list(params)
+        if any(parameter.ndim != 2 for parameter in parameters):
+            raise ValueError("Muon updates matrices only; give vectors and scalars to another optimizer")
+        super().__init__(parameters, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        """Take one step for every matrix that has a gradient."""
+        assert closure is None
+        for group in self.param_groups:
+            shapes: dict[Any, list[torch.Tensor]] = defaultdict(list)
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    shapes[(*parameter.shape, parameter.device)].append(parameter)
+            for parameters in shapes.values():
+                self._step_together(parameters, group)
+
+    def _step_together(self, parameters: list[torch.Tensor], group: dict[str, Any]) -> None:
+        momentum, lr = group["momentum"], group["lr"]
+        wanted = []
+        for parameter in parameters:
+            gradient = parameter.grad
+            assert gradient is not None
+            state = self.state[parameter]
+            if "momentum" not in state:
+                state["momentum"] = torch.zeros_like(gradient)
+            state["momentum"].lerp_(gradient, 1 - momentum)
+            wanted.append(gradient.lerp(state["momentum"], momentum))  # Nesterov
+        updates = orthogonalize(torch.stack(wanted))  # (N, R, C)
+        rows, columns = parameters[0].shape
+        scale = lr * max(1.0, rows / columns) ** 0.5
+        for parameter, update in zip(parameters, updates, strict=True):
+            parameter.mul_(1 - lr * group["weight_decay"]).add_(update.to(parameter.dtype), alpha=-scale)
+
+
+def orthogonalize(matrices: torch.Tensor) -> torch.Tensor:
+    """Return, for each of (N, R, C), a matrix with the same singular vectors and singular values near 1."""
+    tall = matrices.shape[1] > matrices.shape[2]
+    x = matrices.float()
+    x = x.mT if tall else x
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    for _ in range(_ITERATIONS):
+        gram = x @ x.mT
+        x = _A * x + (_B * gram + _C * gram @ gram) @ x
+    return x.mT if tall else x
