@@ -64,7 +64,7 @@ class Muon(torch.optim.Optimizer):
 def orthogonalize(matrices: torch.Tensor) -> torch.Tensor:
     """Return, for each of (N, R, C), a matrix with the same singular vectors and singular values near 1."""
     tall = matrices.shape[1] > matrices.shape[2]
-    x = matrices.float()
+    x: torch.Tensor = matrices.float()
     x = x.mT if tall else x
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(_ITERATIONS):

@@ -85,7 +85,7 @@ def test_no_constant_program_passes_more_than_its_own_test() -> None:
 def test_an_invalid_program_is_worth_half_and_never_passes() -> None:
     program = Test("t", 1, "p", tuple(HELD))
     assert grade_test(program, LANTERN)["score"] == 1.0
-    unwired = LANTERN.replace("DATA n3.ReturnValue -> n4.Condition [Bool]\n", "")
+    unwired = LANTERN.replace("DATA n2.Value -> n3.A [Float]\n", "DATA n2.Value -> n3.A [Bool]\n")
     graded = grade_test(program, unwired)
     assert graded["errors"]
     assert not graded["passed"]

@@ -82,11 +82,11 @@ def test_no_document_answers_an_instruction() -> None:
             assert learnt.startswith("BLUEPRINT:") or "BLUEPRINT:" not in learnt
 
 
-def test_programs_come_back_from_tokens_unchanged_and_a_wire_is_four_tokens() -> None:
+def test_programs_come_back_from_tokens_unchanged_and_a_wire_is_five_tokens() -> None:
     tokenizer = train_tokenizer(TinyBase())
     for example in generate(random.Random(5), 40):
         assert tokenizer.decode(tokenizer(example.text)["input_ids"]) == example.text
-    assert len(tokenizer("\nEXEC n1.Then -> n2.Execute")["input_ids"]) == 4
+    assert len(tokenizer("\nEXEC n1.Then -> n2.Execute")["input_ids"]) == 5
 
 
 def test_the_prompt_has_one_begin_token_and_no_system_turn() -> None:
