@@ -14,6 +14,7 @@ A stage is its docstring, one lazy import, one call, its exit:
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import signal
 import sys
@@ -131,6 +132,8 @@ def stage_main(
 ) -> int:
     """Run one stage from the command line and return its exit code (nightforge.core.errors.ExitCode)."""
     args = _parser(doc or "", add_arguments).parse_args(argv)
+    # It warns at import about an optional kernel that nothing here uses.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     project = Project.find()
     key = args.stage_key or Path(sys.argv[0]).name[:2]
     try:

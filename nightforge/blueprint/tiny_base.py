@@ -1,10 +1,9 @@
-"""Stage 00: the embedded base model, a small Llama that has read the DSL but never saw an instruction
-answered.
+"""Stage 00: the embedded base model, a small Llama that has read commented programs but never a chat.
 
-Its text is drawn from our own generator: programs, sentences of the kind people ask in, and programs behind a
-list of the names and values they use (which teaches it to copy). Instructions and the programs they ask for
-never meet in one document, so what the exam measures is learnt by the adapter. Built once, cached by content
-hash.
+Its text is drawn from our own generator: programs behind a comment that says what they do, programs behind a list
+of the names and values they use, plain programs, node notes. No document is a chat: the base does not answer a
+prompt, that is what the adapter learns, from rows of its own and from the lessons. Programs with the structure of a
+held-out exam answer never appear. Built once, cached by content hash.
 """
 
 from __future__ import annotations
@@ -16,15 +15,17 @@ import random
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import torch
 
+from nightforge.blueprint.canonical import structure_key
 from nightforge.blueprint.catalog import load_catalog
 from nightforge.blueprint.graph import Blueprint, Value
+from nightforge.blueprint.leak import holdout_structures
 from nightforge.blueprint.printer import value_text
 from nightforge.blueprint.synthesis.generate import examples
 from nightforge.config import Config
@@ -97,7 +98,8 @@ def build_tiny_base(
     is kept).
     """
     tiny = config.model.tiny
-    digest = content_hash(tiny)
+    exclude = holdout_structures(project.lessons)
+    digest = content_hash(tiny, exclude)
     target = tiny_folder(project) / digest
     pointer = tiny_folder(project) / "current.json"
     if (target / "manifest.json").is_file():
@@ -112,7 +114,8 @@ def build_tiny_base(
     report.phase("3.1", "read the generator's text and learn the tokens")
     tokenizer = train_tokenizer(tiny)
     report.phase("3.2", f"pre-train {tiny.pretrain_steps} steps")
-    model, losses = pretrain(tokenizer, tiny, report, should_stop)
+    reading = documents(tiny.seed + 1, exclude)
+    model, losses = pretrain(tokenizer, tiny, reading, report, should_stop)
     model.save_pretrained(partial)
     tokenizer.save_pretrained(partial)
     seconds = round(time.monotonic() - started, 1)
@@ -132,34 +135,40 @@ def build_tiny_base(
     return read_manifest(target)
 
 
-def content_hash(tiny: TinyBase) -> str:
-    """Hash what the base is made from: settings, catalog, generator source and this file; 16 hex digits."""
+def content_hash(tiny: TinyBase, exclude: Collection[str] = frozenset()) -> str:
+    """Hash what the base is made from: settings, catalog, generator, this file, what it must not read."""
     here = Path(__file__).parent
     sources = [here / "catalog.json", Path(__file__), *sorted((here / "synthesis").glob("*.py"))]
-    digest = hashlib.sha256(json.dumps(msgspec.to_builtins(tiny), sort_keys=True).encode())
+    settings = json.dumps([msgspec.to_builtins(tiny), sorted(exclude)], sort_keys=True)
+    digest = hashlib.sha256(settings.encode())
     for path in sources:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def documents(seed: int) -> Iterator[tuple[str, str]]:
+def documents(seed: int, exclude: Collection[str] = frozenset()) -> Iterator[tuple[str, str]]:
     """Draw the base model's reading without end, repeatable from `seed`: (what is given, what is learnt).
 
-    Only the second part has a loss: a list of random names cannot be predicted, and would drown the rest.
+    Only the second part has a loss: random names cannot be predicted, and would drown the rest. Programs whose
+    structure key is in `exclude` (those of the held-out exams) never appear.
     """
     rng = random.Random(seed)
     short, drawn = (examples(rng, max_nodes=nodes) for nodes in _LARGEST_READ)
     manual = [f"{in_words(node.name)}. {node.summary} {node.name}" for node in load_catalog().nodes.values()]
     for number in itertools.count():
         kind, example = rng.random(), next(short if number < _SHORT_FIRST else drawn)
-        if kind < 0.07:
+        if structure_key(example.blueprint) in exclude:
+            continue
+        if kind < 0.03:
             yield "", example.instruction + "\n" + next(drawn).instruction
-        elif kind < 0.1:
+        elif kind < 0.05:
             yield "", "\n".join(rng.sample(manual, 6))
-        elif kind < 0.13:
+        elif kind < 0.08:
             yield "", example.text
-        else:
+        elif kind < 0.2:
             yield outline(example.blueprint) + "\n", example.text
+        else:
+            yield f"# {example.instruction}\n", example.text
 
 
 def outline(blueprint: Blueprint) -> str:
@@ -249,10 +258,14 @@ def new_model(tiny: TinyBase, tokenizer: Any) -> Any:
 
 
 def pretrain(
-    tokenizer: Any, tiny: TinyBase, report: Report, should_stop: Callable[[], bool]
+    tokenizer: Any,
+    tiny: TinyBase,
+    reading: Iterator[tuple[str, str]],
+    report: Report,
+    should_stop: Callable[[], bool],
 ) -> tuple[Any, list[float]]:
-    """Train a new model on packed documents (B, T); returns it and its losses. The same seed gives the same
-    weights.
+    """Train a new model on batches (B, T) of `reading`; returns it and its losses. The same seed and reading
+    give the same weights.
     """
     torch.manual_seed(tiny.seed)
     model = new_model(tiny, tokenizer)
@@ -263,14 +276,14 @@ def pretrain(
         torch.optim.lr_scheduler.LambdaLR(o, lambda step: _rate(step, warmup, tiny.pretrain_steps))
         for o in optimizers
     ]
-    reading = _batches(tokenizer, tiny)
+    batches = _batches(tokenizer, tiny, reading)
     losses: list[float] = []
     for step in range(1, tiny.pretrain_steps + 1):
         if should_stop():
             raise StoppedError(
                 f"pre-training stopped at step {step}; the next start begins anew, it takes a minute"
             )
-        loss = model(**next(reading)).loss
+        loss = model(**next(batches)).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer, schedule in zip(optimizers, schedules, strict=True):
@@ -309,7 +322,7 @@ def _rate(step: int, warmup: int, total: int) -> float:
     return max(0.05, 1.0 - (step - warmup) / max(1, total - warmup))
 
 
-def _batches(tokenizer: Any, tiny: TinyBase) -> Iterator[dict[str, Any]]:
+def _batches(tokenizer: Any, tiny: TinyBase, reading: Iterator[tuple[str, str]]) -> Iterator[dict[str, Any]]:
     """Yield batches of whole documents of similar length, at most `pretrain_length` tokens each, without end.
 
     Documents are not packed end to end: a program cut off from its list of names would teach guessing, not
@@ -317,7 +330,6 @@ def _batches(tokenizer: Any, tiny: TinyBase) -> Iterator[dict[str, Any]]:
     """
     rng = random.Random(tiny.seed)
     collate = RightPad(tokenizer.pad_token_id)
-    reading = documents(tiny.seed + 1)
     while True:
         rows = []
         for _ in range(_POOL_BATCHES * tiny.pretrain_batch):

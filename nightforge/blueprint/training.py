@@ -189,7 +189,8 @@ def save_adapter(model: Any, made: Made, project: Project, report: Reporter) -> 
     info, fitted = made.loaded.info, made.fitted
     report.phase("4.4", f"save adapter v{version}")
     model.peft_config["default"].base_model_name_or_path = info.base_model  # a name, not this machine's path
-    model.save_pretrained(partial)
+    # The vocabulary is never resized; "auto" would ask the model hub whether it was.
+    model.save_pretrained(partial, save_embedding_layers=False)
     (partial / "README.md").unlink(missing_ok=True)
     made.loaded.tokenizer.save_pretrained(partial)
     report.phase("4.5", "save settings and log")

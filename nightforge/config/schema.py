@@ -41,16 +41,18 @@ class TinyBase(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Shape and pre-training of the embedded base model of profile `tiny` (Llama architecture)."""
 
     hidden_size: Annotated[Count, doc("width of the residual stream")] = 128
-    intermediate_size: Annotated[Count, doc("width of the feed-forward layers")] = 384
+    intermediate_size: Annotated[Count, doc("width of the feed-forward layers")] = 256
     layers: Annotated[Annotated[int, Meta(ge=2)], doc("number of decoder layers")] = 4
-    heads: Annotated[Annotated[int, Meta(ge=4)], doc("number of attention heads; must divide hidden_size")] = 4
+    heads: Annotated[
+        Annotated[int, Meta(ge=4)], doc("number of attention heads; must divide hidden_size")
+    ] = 4
     vocab_size: Annotated[Count, doc("size of the byte-level BPE vocabulary, tokens")] = 2048
     pretrain_steps: Annotated[Count, doc("optimizer steps of pre-training")] = 700
     pretrain_batch: Annotated[Count, doc("documents per pre-training step")] = 8
     pretrain_length: Annotated[Count, doc("longest pre-training document, tokens")] = 200
     pretrain_learning_rate: Annotated[
         Positive, doc("peak learning rate of Muon for matrices; a quarter of it for the rest (AdamW)")
-    ] = 0.02
+    ] = 0.03
     seed: Annotated[Index, doc("seed of weights and corpus")] = 7
 
 
@@ -120,9 +122,9 @@ class Training(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     warmup_steps: Annotated[Index, doc("optimizer steps of linear warm-up")] = 10
     weight_decay: Annotated[Annotated[float, Meta(ge=0)], doc("AdamW weight decay")] = 0.01
     max_grad_norm: Annotated[Positive, doc("gradient clipping norm")] = 0.3
-    optimizer: Annotated[Literal["adamw_torch", "adamw_8bit", "paged_adamw_8bit", "muon"], doc("optimizer")] = (
-        "adamw_torch"
-    )
+    optimizer: Annotated[
+        Literal["adamw_torch", "adamw_8bit", "paged_adamw_8bit", "muon"], doc("optimizer")
+    ] = "adamw_torch"
     logging_steps: Annotated[Count, doc("optimizer steps between loss reports")] = 5
     save_steps: Annotated[Count, doc("optimizer steps between checkpoints")] = 100
     eval_steps: Annotated[Count, doc("optimizer steps between held-out losses")] = 100

@@ -1,4 +1,4 @@
-"""The tiny base is built once, the same each time, whole or not at all; it reads no answered instruction."""
+"""The tiny base is built once, the same each time, whole or not at all; it reads no chat and no exam."""
 
 from __future__ import annotations
 
@@ -9,8 +9,13 @@ import msgspec
 import pytest
 import torch
 
+from nightforge.blueprint.canonical import structure_key
+from nightforge.blueprint.graph import Blueprint
+from nightforge.blueprint.parser import parse
 from nightforge.blueprint.synthesis.generate import generate
 from nightforge.blueprint.tiny_base import (
+    ASSISTANT,
+    USER,
     build_tiny_base,
     content_hash,
     documents,
@@ -61,7 +66,9 @@ def test_a_stop_leaves_nothing_behind_that_looks_built(config: Config, project: 
 def test_the_same_seed_gives_the_same_weights() -> None:
     tokenizer = train_tokenizer(TINY)
     assert tokenizer.get_vocab() == train_tokenizer(TINY).get_vocab()
-    first, again = (pretrain(tokenizer, TINY, SilentReport(), lambda: False)[0] for _ in range(2))
+    first, again = (
+        pretrain(tokenizer, TINY, documents(8), SilentReport(), lambda: False)[0] for _ in range(2)
+    )
     for ours, theirs in zip(first.parameters(), again.parameters(), strict=True):
         assert torch.equal(ours, theirs)
 
@@ -71,15 +78,28 @@ def test_the_hash_follows_the_settings() -> None:
     assert content_hash(TINY) != content_hash(msgspec.structs.replace(TINY, pretrain_steps=4))
 
 
-def test_no_document_answers_an_instruction() -> None:
-    for given, learnt in itertools.islice(documents(3), 200):
-        if given:  # a list of parts: names in words, no sentence
-            assert learnt.startswith("BLUEPRINT:")
-            assert given.count("\n") == 1
-            assert given.startswith("BP_")
-            assert ". " not in given
-        else:  # programs alone, or English alone
-            assert learnt.startswith("BLUEPRINT:") or "BLUEPRINT:" not in learnt
+def test_no_document_is_a_chat_and_most_are_commented_programs() -> None:
+    read = list(itertools.islice(documents(3), 300))
+    assert not any(mark in given + learnt for given, learnt in read for mark in (USER, ASSISTANT))
+    commented = [(given, learnt) for given, learnt in read if given.startswith("# ")]
+    assert len(commented) > 200
+    assert all(learnt.startswith("BLUEPRINT:") and given.count("\n") == 1 for given, learnt in commented)
+
+
+def test_what_is_excluded_is_never_read() -> None:
+    def structures(exclude: frozenset[str]) -> set[str]:
+        programs = (learnt for _, learnt in itertools.islice(documents(3, exclude), 200) if "NODE" in learnt)
+        return {structure_key(blueprint_of(text)) for text in programs}
+
+    most_common = frozenset(structures(frozenset()))
+    assert most_common
+    assert not structures(most_common) & most_common
+
+
+def blueprint_of(text: str) -> Blueprint:
+    found = parse(text).blueprint
+    assert found is not None
+    return found
 
 
 def test_programs_come_back_from_tokens_unchanged_and_a_wire_is_five_tokens() -> None:

@@ -65,7 +65,7 @@ WRONG: list[tuple[str, dict[str, Any], list[str], str]] = [
         [],
         "stall_warn_seconds must be below",
     ),
-    ("no room for a prompt", {"generation": {"max_new_tokens": 5000}}, [], "leaves no room"),
+    ("no room for a prompt", {}, ["generation.max_new_tokens=5000"], "leaves no room"),
     ("exam asks nothing", {"exam": {"lessons": False, "holdout": False}}, [], "ask nothing"),
     ("bad --set form", {}, ["training"], "section.key=value"),
     ("bad --set key", {}, ["training.epoks=1"], "--set training.epoks=1: unknown key training.epoks"),
