@@ -1,9 +1,9 @@
 """Stage 00: the embedded base model, a small Llama that has read commented programs but never a chat.
 
-Its text is drawn from our own generator: programs behind a comment that says what they do, programs behind a list
-of the names and values they use, plain programs, node notes. No document is a chat: the base does not answer a
-prompt, that is what the adapter learns, from rows of its own and from the lessons. Programs with the structure of a
-held-out exam answer never appear. Built once, cached by content hash.
+Its text is drawn from our own generator: programs behind a comment that says what they do, programs behind a
+list of the names and values they use, plain programs, node notes. No document is a chat: the base does not
+answer a prompt; that is what the adapter learns, from rows of its own and from the lessons. Programs with the
+structure of a held-out exam answer never appear. Built once, cached by content hash.
 """
 
 from __future__ import annotations
@@ -149,8 +149,8 @@ def content_hash(tiny: TinyBase, exclude: Collection[str] = frozenset()) -> str:
 def documents(seed: int, exclude: Collection[str] = frozenset()) -> Iterator[tuple[str, str]]:
     """Draw the base model's reading without end, repeatable from `seed`: (what is given, what is learnt).
 
-    Only the second part has a loss: random names cannot be predicted, and would drown the rest. Programs whose
-    structure key is in `exclude` (those of the held-out exams) never appear.
+    Only the second part has a loss: random names cannot be predicted, and would drown the rest. Programs
+    whose structure key is in `exclude` (those of the held-out exams) never appear.
     """
     rng = random.Random(seed)
     short, drawn = (examples(rng, max_nodes=nodes) for nodes in _LARGEST_READ)
