@@ -93,11 +93,17 @@ function facts(dataset) {
 /** What stage 13 planned for the next run. */
 export function showLessons(element, lessons) {
   const rows = objects(lessons);
-  renderOnce(element, rows, () => (rows.length ? h("ul", { class: "lessons" }, rows.map(lessonRow)) : h("p", { class: "muted" }, "No lesson is planned.")));
+  renderOnce(element, rows, () => (rows.length ? h("ul", { class: "lessons", tabindex: "0", "aria-label": "planned lessons" }, rows.map(lessonRow)) : h("p", { class: "muted" }, "No lesson is planned.")));
+}
+
+/** An answer can fail in many ways at once; the first is enough in a list. */
+function firstReason(reason) {
+  const [first, ...others] = reason.split("; ");
+  return others.length ? `${first} (and ${others.length} more)` : first;
 }
 
 function lessonRow(lesson) {
   const names = list(lesson.node_types ?? lesson.nodes).map((name) => text(name)).filter(Boolean).join(", ");
   const title = text(lesson.title, text(lesson.lesson_name, text(lesson.node_type, text(lesson.lesson_id, "lesson"))));
-  return h("li", {}, title, h("span", { class: "muted small" }, [names, text(lesson.reason)].filter(Boolean).map((part) => `  ${part}`).join(" ·")));
+  return h("li", {}, title, h("span", { class: "muted small" }, [names, firstReason(text(lesson.reason))].filter(Boolean).map((part) => `  ${part}`).join(" ·")));
 }

@@ -8,12 +8,12 @@ from nightforge.backup.history import read_history
 from nightforge.backup.mirror import check_mirror, mirror_folder
 from nightforge.backup.restore import compare
 from nightforge.backup.retention import pin, read_pins
-from nightforge.backup.snapshot import Reports
 from nightforge.backup.store import Store
 from nightforge.backup.verify import Verification, verify_all, verify_snapshot
 from nightforge.config.schema import Backup
 from nightforge.core.errors import InputError, NothingNewError, StageError, StoppedError
 from nightforge.core.paths import Project
+from nightforge.core.reporting import Report
 
 Write = Callable[[str], None]
 _SHOWN = 20  # paths listed per heading
@@ -152,7 +152,7 @@ def confirm(label: str, answers: TextIO) -> None:
         raise StoppedError("nothing was restored")
 
 
-def show_result(entry: dict[str, Any], report: Reports) -> None:
+def show_result(entry: dict[str, Any], report: Report) -> None:
     """Say in one sentence what was backed up and where the second copy is."""
     report.message(
         f"{entry['label']}: {entry['files']} files, {_size(entry['bytes'])}"

@@ -8,13 +8,14 @@ from nightforge.backup.content import select, unit_of
 from nightforge.backup.disk import Disk
 from nightforge.backup.lock import exclusive
 from nightforge.backup.manifest import Manifest
-from nightforge.backup.snapshot import Reports, Request, create_backup
+from nightforge.backup.snapshot import Request, create_backup
 from nightforge.backup.store import Store
 from nightforge.backup.verify import verify_snapshot
 from nightforge.config.schema import Backup
 from nightforge.core.atomic import sha256_file
 from nightforge.core.errors import NothingNewError, StageError
 from nightforge.core.paths import Project
+from nightforge.core.reporting import Report
 
 _LIST = "python scripts/18_restore_backup.py --list"
 
@@ -52,7 +53,7 @@ def restore(
     project: Project,
     config: Backup,
     label: str,
-    report: Reports,
+    report: Report,
     source: Store | None = None,
     disk: Disk | None = None,
 ) -> dict[str, Any]:
@@ -98,7 +99,7 @@ def restore(
     return {"label": label, "safety_backup": safety, "units": list(units), "files": len(manifest.files)}
 
 
-def _safety_backup(project: Project, config: Backup, target: Manifest, report: Reports) -> str | None:
+def _safety_backup(project: Project, config: Backup, target: Manifest, report: Report) -> str | None:
     request = Request(
         trigger="pre_restore",
         reason=f"before restoring {target.label}",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -19,19 +19,11 @@ from nightforge.config.schema import Backup
 from nightforge.core.clock import utc_now
 from nightforge.core.errors import InputError, NightforgeError, NothingNewError, StoppedError, TemporaryError
 from nightforge.core.paths import Project
+from nightforge.core.reporting import Report
 
 _RESERVE = 64 << 20  # bytes left free for the state files of the run
 _REASON = 'python scripts/16_backup.py --reason "why it is smaller"'
 _SHRINK = 0.5  # less than this share of the bytes of the last snapshot is an alarm
-
-
-class Reports(Protocol):
-    """The part of a stage's reporter that a backup uses."""
-
-    def phase(self, step: str, title: str) -> None: ...
-    def message(self, text: str) -> None: ...
-    def progress(self, done: int, total: int, unit: str) -> None: ...
-    def alert(self, level: str, title: str, detail: str = "", next_command: str | None = None) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -52,7 +44,7 @@ def create_backup(
     project: Project,
     config: Backup,
     request: Request,
-    report: Reports,
+    report: Report,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
     """Make, verify and mirror a snapshot; returns its history entry.
@@ -73,7 +65,7 @@ def create_backup(
 
 
 def _make(
-    project: Project, config: Backup, request: Request, report: Reports, should_stop: Callable[[], bool]
+    project: Project, config: Backup, request: Request, report: Report, should_stop: Callable[[], bool]
 ) -> dict[str, Any]:
     store = Store(project.backups, request.disk)
     store.clean()
@@ -153,7 +145,7 @@ def _without_adapters(files: dict[str, FileEntry]) -> dict[str, FileEntry]:
 
 
 def _store_files(
-    store: Store, content: Content, request: Request, report: Reports, should_stop: Callable[[], bool]
+    store: Store, content: Content, request: Request, report: Report, should_stop: Callable[[], bool]
 ) -> Manifest:
     files: dict[str, FileEntry] = {}
     skipped = dict(content.skipped)
@@ -205,7 +197,7 @@ def _require_space(store: Store, content: Content) -> None:
 
 
 def _mirror(
-    project: Project, config: Backup, request: Request, report: Reports, keep: Keep | None
+    project: Project, config: Backup, request: Request, report: Report, keep: Keep | None
 ) -> MirrorStatus:
     folder = mirror_folder(project, config.mirror)
     if folder is None:

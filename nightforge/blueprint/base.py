@@ -9,8 +9,8 @@ from nightforge.blueprint.tiny_base import build_tiny_base
 from nightforge.config import Config
 from nightforge.core.errors import NothingNewError
 from nightforge.core.paths import Project
+from nightforge.core.reporting import Report
 from nightforge.ml import memory
-from nightforge.ml.callbacks import Report
 from nightforge.ml.loading import pick_dtype, prepare_device
 from nightforge.ml.packaged import convert_packaged
 from nightforge.ml.sources import find_source

@@ -16,12 +16,13 @@ from nightforge.blueprint.check import validate
 from nightforge.blueprint.graph import Blueprint
 from nightforge.blueprint.leak import Finding, Holdout, leak_gate
 from nightforge.blueprint.lessons import load_lessons
-from nightforge.blueprint.rows import Reports, Row, make_row, normalize_instruction, read_rows
+from nightforge.blueprint.rows import Row, make_row, normalize_instruction, read_rows
 from nightforge.config import Config
 from nightforge.core.atomic import sha256_text, write_json, write_jsonl
 from nightforge.core.clock import utc_now
 from nightforge.core.errors import GateError, InputError
 from nightforge.core.paths import Project
+from nightforge.core.reporting import Report
 
 SCHEMA_VERSION = 1
 MIN_WORDS = 3
@@ -41,7 +42,7 @@ class Merged:
     removed: Counter[str] = field(default_factory=Counter)
 
 
-def build_dataset(config: Config, project: Project, report: Reports) -> dict[str, Any]:
+def build_dataset(config: Config, project: Project, report: Report) -> dict[str, Any]:
     """Write train.jsonl, val.jsonl and dataset.json below data/blueprint; returns the summary.
 
     Raises InputError for a missing source and GateError for an exam prompt in the result; then nothing is

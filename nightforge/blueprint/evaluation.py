@@ -20,8 +20,8 @@ from nightforge.core.atomic import read_json, write_json
 from nightforge.core.clock import utc_now
 from nightforge.core.errors import InputError
 from nightforge.core.paths import Project
+from nightforge.core.reporting import Report
 from nightforge.ml.generation import Answer
-from nightforge.stage import Reporter
 
 TESTS_FILE = Path(__file__).with_name("evaluation_tests.json")
 PASS_SCORE = 0.7
@@ -69,7 +69,7 @@ def choose_tests(tests: Sequence[Test], tier: int = 0, quick: bool = False) -> l
 
 
 def run_evaluation(
-    config: Config, project: Project, report: Reporter, should_stop: Callable[[], bool], selection: Selection
+    config: Config, project: Project, report: Report, should_stop: Callable[[], bool], selection: Selection
 ) -> dict[str, Any]:
     """Test an adapter, write results/evaluations/vN.json and return its summary."""
     tests = choose_tests(load_tests(), selection.tier, selection.quick)
@@ -125,7 +125,7 @@ def compare(mine: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
 def _test_adapter(
     config: Config,
     project: Project,
-    report: Reporter,
+    report: Report,
     should_stop: Callable[[], bool],
     subject: tuple[Path | None, Sequence[Test]],
 ) -> dict[str, Any]:

@@ -24,10 +24,10 @@ from nightforge.core.atomic import append_jsonl, read_json, read_jsonl, sha256_t
 from nightforge.core.clock import utc_now
 from nightforge.core.errors import InputError
 from nightforge.core.paths import Project
+from nightforge.core.reporting import Report
 from nightforge.core.versions import read_manifest
 from nightforge.ml.generation import Answer
 from nightforge.ml.loading import base_only
-from nightforge.stage import Reporter
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Sitting:
 
 
 def run_exam(
-    config: Config, project: Project, report: Reporter, should_stop: Callable[[], bool], request: Request
+    config: Config, project: Project, report: Report, should_stop: Callable[[], bool], request: Request
 ) -> dict[str, Any]:
     """Examine an adapter (and the base, when the configuration asks for it); returns the headline scores.
 
@@ -95,7 +95,7 @@ def run_exam(
 def sit(
     sitting: Sitting,
     prompts: Sequence[Prompt],
-    report: Reporter,
+    report: Report,
     should_stop: Callable[[], bool],
     context: tuple[Config, Request],
 ) -> dict[str, Any]:

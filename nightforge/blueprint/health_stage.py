@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any
 
 from nightforge.blueprint import health
 from nightforge.blueprint import mastery as masteries
@@ -24,18 +24,10 @@ from nightforge.core import versions
 from nightforge.core.atomic import read_json, read_jsonl, write_json
 from nightforge.core.errors import InputError, NothingNewError
 from nightforge.core.paths import Project
+from nightforge.core.reporting import Report
 
 
-class Reports(Protocol):
-    """The part of a stage's reporter that is used here."""
-
-    def phase(self, step: str, title: str) -> None: ...
-    def metric(self, **values: float | int | str | None) -> None: ...
-    def message(self, text: str) -> None: ...
-    def alert(self, level: str, title: str, detail: str = "", next_command: str | None = None) -> None: ...
-
-
-def run_health(project: Project, version: int | None, report: Reports) -> dict[str, Any]:
+def run_health(project: Project, version: int | None, report: Report) -> dict[str, Any]:
     """Check one version (default: the newest); returns overall health and counts.
 
     NothingNewError (3) before the first training; InputError (2) for a version that does not exist.
@@ -123,7 +115,7 @@ def read_dataset_facts(project: Project) -> DatasetFacts | None:
     )
 
 
-def tell(alerts: Iterable[Alert], report: Reports) -> None:
+def tell(alerts: Iterable[Alert], report: Report) -> None:
     """Raise warnings and critical findings on the page; the rest is in the file."""
     for alert in alerts:
         if alert.level in {"WARNING", "CRITICAL"}:

@@ -13,7 +13,7 @@ from nightforge.config import Config
 from nightforge.core.atomic import append_jsonl
 from nightforge.core.errors import InputError
 from nightforge.core.paths import Project
-from nightforge.stage import Reporter
+from nightforge.core.reporting import Report
 
 PROMPT_SIGN = "> "
 
@@ -72,7 +72,7 @@ def converse(author: Author, read: TextIO, out: TextIO, err: TextIO, should_stop
 
 
 def run_inference(
-    config: Config, project: Project, report: Reporter, should_stop: Callable[[], bool], args: Any
+    config: Config, project: Project, report: Report, should_stop: Callable[[], bool], args: Any
 ) -> dict[str, Any]:
     """Do what the command line of stage 07 asks; `args` has prompt, interactive, batch, output and model."""
     if not (args.prompt or args.interactive or args.batch):

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from nightforge.blueprint.champion import paired, update_champion
-from nightforge.blueprint.health_stage import Reports
 from nightforge.blueprint.hub import hub_data, version_before
 from nightforge.blueprint.mastery import read_mastery
 from nightforge.blueprint.report import Morning, RunFacts, StageTime, report_text
@@ -19,6 +18,7 @@ from nightforge.core.atomic import read_json, write_json, write_text
 from nightforge.core.clock import parse_time
 from nightforge.core.errors import InputError
 from nightforge.core.paths import Project
+from nightforge.core.reporting import Report
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class BackupFacts:
 
 
 def update_dashboard(
-    project: Project, run_dir: Path | None, report: Reports, backups: BackupFacts
+    project: Project, run_dir: Path | None, report: Report, backups: BackupFacts
 ) -> dict[str, Any]:
     """Write report.md and results/dashboard.json; returns their paths, the version and the champion decision.
 
@@ -105,7 +105,7 @@ def _stage(stage: dict[str, Any], path: Path) -> StageTime:
     )
 
 
-def _read_all(project: Project, report: Reports) -> list[VersionRecords]:
+def _read_all(project: Project, report: Report) -> list[VersionRecords]:
     found: list[VersionRecords] = []
     known = versions.list_versions(project.models)
     for version in known:

@@ -11,19 +11,20 @@ from nightforge.blueprint.check import validate
 from nightforge.blueprint.graph import Blueprint
 from nightforge.blueprint.lessons import lesson_rows, load_lessons
 from nightforge.blueprint.next_lessons import plan_next, read_focus
-from nightforge.blueprint.rows import Reports, Row, make_row, read_rows
+from nightforge.blueprint.rows import Row, make_row, read_rows
 from nightforge.blueprint.synthesis import examples
 from nightforge.blueprint.synthesis.generate import MIN_NODES
 from nightforge.config.schema import Synthetic
 from nightforge.core.atomic import append_jsonl, write_jsonl
 from nightforge.core.errors import InputError, StoppedError
 from nightforge.core.paths import Project
+from nightforge.core.reporting import Report
 
 REPORT_EVERY = 250  # rows
 
 
 def write_synthetic(
-    settings: Synthetic, project: Project, report: Reports, should_stop: Callable[[], bool]
+    settings: Synthetic, project: Project, report: Report, should_stop: Callable[[], bool]
 ) -> dict[str, Any]:
     """Write data/blueprint/synthetic.jsonl: `settings.count` rows, no instruction twice; returns counts."""
     if settings.max_nodes < MIN_NODES:
@@ -52,7 +53,7 @@ def write_synthetic(
     return {"rows": len(rows), "structures": structures, "focus": focus}
 
 
-def write_lessons(project: Project, report: Reports) -> dict[str, Any]:
+def write_lessons(project: Project, report: Report) -> dict[str, Any]:
     """Write data/blueprint/lessons.jsonl from the lessons that are not held out; returns counts."""
     report.phase("1.2", "lessons to rows")
     lessons = load_lessons(project.lessons)
@@ -63,7 +64,7 @@ def write_lessons(project: Project, report: Reports) -> dict[str, Any]:
     return {"prompts": prompts, "rows": len(rows)}
 
 
-def write_plan(project: Project, report: Reports) -> dict[str, Any]:
+def write_plan(project: Project, report: Report) -> dict[str, Any]:
     """Write results/next_lessons.json; returns counts."""
     report.phase("8.1", "plan the next lessons")
     plan = plan_next(project)
@@ -72,7 +73,7 @@ def write_plan(project: Project, report: Reports) -> dict[str, Any]:
 
 
 def add_manual(
-    project: Project, files: Sequence[Path], texts: Sequence[str], report: Reports
+    project: Project, files: Sequence[Path], texts: Sequence[str], report: Report
 ) -> dict[str, Any]:
     """Append one row per program and description to data/blueprint/manual.jsonl; returns how many were new.
 

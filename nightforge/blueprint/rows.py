@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from nightforge.blueprint.canonical import canonicalize, structure_key
 from nightforge.blueprint.graph import Blueprint
@@ -18,14 +18,6 @@ from nightforge.core.errors import InputError
 
 KINDS = ("synthetic", "lesson", "manual")
 _KEYS = ("id", "instruction", "output", "source", "hash", "structure", "split")
-
-
-class Reports(Protocol):
-    """The part of a stage's reporter that the data stages use."""
-
-    def phase(self, step: str, title: str) -> None: ...
-    def progress(self, done: int, total: int, unit: str) -> None: ...
-    def metric(self, **values: float | int | str | None) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,9 +33,9 @@ from nightforge.config.schema import TinyBase
 from nightforge.core.atomic import write_json
 from nightforge.core.errors import NothingNewError, StoppedError
 from nightforge.core.paths import Project
+from nightforge.core.reporting import Report
 from nightforge.core.versions import read_manifest
 from nightforge.ml.batching import RightPad
-from nightforge.ml.callbacks import Report
 from nightforge.ml.chat import IGNORED
 from nightforge.ml.checkpoints import seal
 from nightforge.ml.induction import plant_copy_heads

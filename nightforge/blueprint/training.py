@@ -25,13 +25,13 @@ from nightforge.core.atomic import sha256_file, sha256_text, write_json, write_t
 from nightforge.core.clock import utc_now
 from nightforge.core.errors import GateError, InputError, NothingNewError, StoppedError
 from nightforge.core.paths import Project
+from nightforge.core.reporting import Report
 from nightforge.ml.adapters import add_adapter, count_trainable
 from nightforge.ml.chat import Example, encode_example
 from nightforge.ml.checkpoints import seal
 from nightforge.ml.fitting import Fitted, Plan, fit
 from nightforge.ml.loading import Loaded, load
 from nightforge.ml.sources import find_source
-from nightforge.stage import Reporter
 
 _DATA_COMMAND = "python scripts/20_deduplicate_dataset.py"
 _TOO_LONG_LIMIT = 0.05  # share of rows that may be left out for their length before the data must change
@@ -63,7 +63,7 @@ class Encoded:
 def train_adapter(
     config: Config,
     project: Project,
-    report: Reporter,
+    report: Report,
     should_stop: Callable[[], bool],
     *,
     force: bool = False,
@@ -178,7 +178,7 @@ class Made:
     run_id: str | None
 
 
-def save_adapter(model: Any, made: Made, project: Project, report: Reporter) -> int:
+def save_adapter(model: Any, made: Made, project: Project, report: Report) -> int:
     """Write the next version's folder, manifest last, and return its number."""
     for left_over in project.models.glob(f"{versions.PREFIX}*.partial"):
         shutil.rmtree(left_over)

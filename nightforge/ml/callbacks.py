@@ -7,21 +7,12 @@ next step boundary with a checkpoint (facts W-15: half-trained work must never p
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from nightforge.core.errors import StageError
-
-
-class Report(Protocol):
-    """The part of a stage's reporter that training uses."""
-
-    def phase(self, step: str, title: str) -> None: ...
-    def progress(self, done: int, total: int, unit: str) -> None: ...
-    def metric(self, **values: Any) -> None: ...
-    def curve(self, step: int, **values: float) -> None: ...
-    def message(self, text: str) -> None: ...
+from nightforge.core.reporting import Report
 
 
 class ReportProgress(TrainerCallback):

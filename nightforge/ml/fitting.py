@@ -20,9 +20,10 @@ from transformers.trainer_callback import PrinterCallback
 
 from nightforge.config.schema import Training
 from nightforge.core.errors import StoppedError
+from nightforge.core.reporting import Report
 from nightforge.ml import checkpoints
 from nightforge.ml.batching import LengthGrouped, RightPad, Rows
-from nightforge.ml.callbacks import ProveResume, Report, ReportProgress, StopAtBoundary, curve_values
+from nightforge.ml.callbacks import ProveResume, ReportProgress, StopAtBoundary, curve_values
 from nightforge.ml.chat import Example, pad_id
 from nightforge.ml.muon import Muon
 

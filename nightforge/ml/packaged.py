@@ -17,8 +17,8 @@ from typing import Any
 
 from nightforge.core.errors import InputError, NothingNewError, StageError
 from nightforge.core.paths import Project
+from nightforge.core.reporting import Report
 from nightforge.core.versions import MANIFEST, read_manifest
-from nightforge.ml.callbacks import Report
 from nightforge.ml.checkpoints import seal
 from nightforge.ml.sources import package_folder
 
