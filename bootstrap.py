@@ -97,7 +97,7 @@ def _install(wanted, extra):
         rest = [name for name in wanted if name != "torch"]
         _call(_pip() + ["-c", str(ROOT / "constraints.txt")] + rest, "pip install")
         say("[4/4] checking")
-        _call([str(_python()), "-c", "import torch, transformers, peft, msgspec, psutil"], "the import check")
+        _call([str(_python()), "-c", "import torch, transformers, msgspec, psutil"], "the import check")
         extras = sorted({extra} if extra else set())
         STAMP.write_text(json.dumps({"fingerprint": _fingerprint(), "extras": extras}), encoding="utf-8")
     say("Ready.")
