@@ -7,19 +7,19 @@ prompts, R resamples. All values are 0..1.
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from nightforge.blueprint.mastery import wilson
+
 Record = dict[str, Any]
 MEASURES = ("valid", "exact", "node_f1", "wire_f1", "property_acc", "score")
 _SHARES = {"valid", "exact"}
 _RESAMPLES = 1000
 _SEED = 20_261
-_Z = 1.959964  # two-sided 95 %
 
 
 def summarize(records: Sequence[Record]) -> dict[str, Any]:
@@ -43,17 +43,9 @@ def scores(records: Sequence[Record]) -> dict[str, Any]:
     found: dict[str, Any] = {"n": len(records)}
     for name in MEASURES:
         values = [float(record[name]) for record in records]
-        interval = wilson(int(sum(values)), len(values)) if name in _SHARES else bootstrap(values)
+        interval = wilson(sum(values) / len(values), len(values)) if name in _SHARES else bootstrap(values)
         found[name] = {"value": _round(sum(values) / len(values)), "ci95": [_round(end) for end in interval]}
     return found
-
-
-def wilson(hits: int, n: int) -> tuple[float, float]:
-    """Return the 95 % Wilson interval of a share; sensible at 0 and 1 too."""
-    share = hits / n
-    centre = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
-    half = _Z * math.sqrt(share * (1 - share) / n + _Z**2 / (4 * n * n)) / (1 + _Z**2 / n)
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def bootstrap(values: Sequence[float]) -> tuple[float, float]:

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from nightforge.blueprint.exam import Request, Sitting, choose_prompts, make_record, prompts_for_base, sit
-from nightforge.blueprint.exam_scores import bootstrap, by_node_type, scores, summarize, wilson
+from nightforge.blueprint.exam_scores import bootstrap, by_node_type, scores, summarize
 from nightforge.blueprint.lessons import Prompt, load_lessons
+from nightforge.blueprint.mastery import wilson
 from nightforge.config import Config
 from nightforge.config.schema import Exam
 from nightforge.core.atomic import read_jsonl
@@ -158,9 +159,9 @@ def test_exposures_are_scored_apart(prompts: list[Prompt]) -> None:
 
 
 def test_intervals_hold_the_mean_and_shrink_with_more_prompts() -> None:
-    low, high = wilson(19, 20)
+    low, high = wilson(19 / 20, 20)
     assert 0.75 < low < 0.95 < high < 1.0
-    assert wilson(0, 10)[0] == 0.0
+    assert wilson(0.0, 10)[0] == 0.0
     few, many = bootstrap([0.0, 1.0] * 5), bootstrap([0.0, 1.0] * 200)
     assert few[0] < many[0] < 0.5 < many[1] < few[1]
     assert bootstrap([0.2, 0.4, 0.9]) == bootstrap([0.2, 0.4, 0.9])
