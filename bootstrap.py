@@ -35,6 +35,10 @@ def ensure(script, extra=None):
             "Nightforge needs Python 3.11 or later; this is %s. Start it with a newer python."
             % platform.python_version(),
         )
+    if os.environ.get(
+        "NIGHTFORGE_RUN_ID"
+    ):  # a stage of a run: its interpreter was checked when the run started
+        return
     wanted = requirements(extra)
     inside = Path(sys.prefix).resolve() == VENV.resolve()
     if not inside and sys.prefix != sys.base_prefix and not _missing(wanted):

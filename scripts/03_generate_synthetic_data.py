@@ -12,6 +12,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import bootstrap
+
+bootstrap.ensure(__file__)
+
 from nightforge.stage import Stage, stage_main
 
 

@@ -12,6 +12,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import bootstrap
+
+bootstrap.ensure(__file__)
+
 
 def main(argv: list[str]) -> int:
     from nightforge.pipeline.launch import main as launch

@@ -90,3 +90,21 @@ def test_an_environment_with_everything_is_used_as_it_is(monkeypatch: pytest.Mon
     monkeypatch.setattr(bootstrap, "_install", must_not_run)
     monkeypatch.setattr(bootstrap, "_run_inside", must_not_run)
     bootstrap.ensure("run_tests.py", extra="dev")
+
+
+def test_a_stage_inside_a_run_never_installs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def must_not_run(*arguments: object) -> None:
+        raise AssertionError("an installation was started")
+
+    monkeypatch.setenv("NIGHTFORGE_RUN_ID", "20261121-171500-3f2a")
+    monkeypatch.setattr(bootstrap, "_missing", lambda names: ["msgspec"])
+    monkeypatch.setattr(bootstrap, "_install", must_not_run)
+    monkeypatch.setattr(bootstrap, "_run_inside", must_not_run)
+    bootstrap.ensure("scripts/04_train_blueprint_lora.py")
+
+
+def test_every_numbered_script_makes_its_environment_when_started_by_hand() -> None:
+    for path in sorted((ROOT / "scripts").glob("[0-9][0-9]_*.py")):
+        text = path.read_text(encoding="utf-8")
+        ensured, first_import = text.find("bootstrap.ensure(__file__)"), text.find("from nightforge")
+        assert 0 < ensured < first_import, f"{path.name} imports the package before bootstrap.ensure"
