@@ -10,7 +10,7 @@ import sys
 import time
 
 import pytest
-from conftest import TinyProject
+from tiny_project import TinyProject
 
 from nightforge.core.processes import identity_of
 from nightforge.core.records import running_record

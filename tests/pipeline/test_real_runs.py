@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
-from conftest import REPO, TinyProject
+from tiny_project import REPO, TinyProject
 
 from nightforge.core.processes import identity_of
 from nightforge.pipeline.states import from_json

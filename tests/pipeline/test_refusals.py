@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import TinyProject
+from tiny_project import TinyProject
 
 from nightforge.pipeline import launch, preflight
 from nightforge.pipeline.options import parse_options

@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import TinyProject
 from pipeline_fakes import FakeClock
+from tiny_project import TinyProject
 
 from nightforge.core.errors import InputError
 from nightforge.pipeline.options import Options
