@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from nightforge.blueprint.catalog import NodeType, load_catalog
-from nightforge.blueprint.graph import Blueprint, Graph, Node, Wire
+from nightforge.blueprint.graph import Blueprint, Graph, Node, Variable, Wire
 from nightforge.blueprint.parser import respell
 from nightforge.blueprint.pin_types import PinTypes, fit_value
 from nightforge.blueprint.printer import value_text
@@ -23,15 +23,16 @@ Edge = tuple[str, int]  # how a neighbour is attached, and its index
 
 
 def canonicalize(bp: Blueprint) -> Blueprint:
-    """Return the canonical form: catalog spelling, n1.. in exec order, sorted wires, variables and graphs.
+    """Return the canonical form: catalog spelling, n1.. in exec order, wires, variables and graphs in order.
 
-    A pure node stands right before its first consumer. Isomorphic programs get equal results, except for the
-    rare graphs whose nodes colour refinement cannot tell apart.
+    Variables stand in the order of their first use, unused ones behind by name. A pure node stands right
+    before its first consumer. Isomorphic programs get equal results, except for the rare graphs whose nodes
+    colour refinement cannot tell apart.
     """
     bp = normalize(bp)
     graphs = sorted(bp.graphs, key=lambda graph: (graph.name != "EventGraph", graph.name))
     ordered = tuple(_order_graph(bp, graph) for graph in graphs)
-    return replace(bp, graphs=ordered, variables=tuple(sorted(bp.variables, key=lambda v: (v.name, v.type))))
+    return replace(bp, graphs=ordered, variables=_order_variables(bp.variables, ordered))
 
 
 def normalize(bp: Blueprint) -> Blueprint:
@@ -178,6 +179,16 @@ def _digest(parts: Iterable[str], size: int = 8) -> str:
 
 
 # Order
+
+
+def _order_variables(variables: tuple[Variable, ...], graphs: tuple[Graph, ...]) -> tuple[Variable, ...]:
+    first: dict[str, int] = {}
+    for node in (node for graph in graphs for node in graph.nodes):
+        node_type = load_catalog().lookup(node.type)
+        for name, value in node.properties:
+            if _shared_kind(node_type, name) == "variable" and isinstance(value, str):
+                first.setdefault(value, len(first))
+    return tuple(sorted(variables, key=lambda v: (first.get(v.name, len(first)), v.name, v.type)))
 
 
 def _order_graph(bp: Blueprint, graph: Graph) -> Graph:

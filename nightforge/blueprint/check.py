@@ -6,12 +6,13 @@ String, String to and from Name and Text, a class to its ancestors.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
 from nightforge.blueprint.catalog import NodeType, Pin, load_catalog, suggestion
-from nightforge.blueprint.graph import Blueprint, Node, Wire, split_type
+from nightforge.blueprint.graph import Blueprint, Node, Wire, split_type, writing_places
 from nightforge.blueprint.parser import Diagnostic, SourceMap, parse
 from nightforge.blueprint.pin_types import PinTypes, value_problem
 from nightforge.blueprint.printer import wire_line
@@ -62,10 +63,12 @@ def _layout(bp: Blueprint) -> SourceMap:
     graphs, nodes, wires = [], [], []
     for graph in bp.graphs:
         graphs.append(line)
-        nodes.append(tuple(range(line + 1, line + 1 + len(graph.nodes))))
-        line += 1 + len(graph.nodes)
-        wires.append(tuple(range(line, line + len(graph.wires))))
-        line += len(graph.wires)
+        places = writing_places(graph.nodes, graph.wires)
+        before = [bisect_left(places, index) for index in range(len(graph.nodes))]  # wires above each node
+        nodes.append(tuple(line + 1 + index + count for index, count in enumerate(before)))
+        shift = line + 2 if graph.nodes else line + 1
+        wires.append(tuple(shift + place + count for count, place in enumerate(places)))
+        line += 1 + len(graph.nodes) + len(graph.wires)
     return SourceMap(variables, tuple(graphs), tuple(nodes), tuple(wires))
 
 

@@ -43,10 +43,10 @@ every program that can be built in catalog spelling.
 ## Canonical form
 
 `canonicalize` numbers nodes `n1`, `n2`, ... along exec wires (depth first, outputs in catalog order,
-events in catalog order), puts each pure node right before its first consumer, sorts wires (EXEC by
-source, then DATA by target), variables by name and graphs by name with `EventGraph` first, orders
-properties as the catalog does, writes `5` as `5.0` for a Float, and tags each DATA wire with the type of
-its source.
+events in catalog order), puts each pure node right before its first consumer, each wire behind the later
+of its two nodes (there EXEC by source, then DATA by target), variables in the order of their first use,
+graphs by name with `EventGraph` first, orders properties as the catalog does, writes `5` as `5.0` for a
+Float, and tags each DATA wire with the type of its source.
 
 ## What is checked
 

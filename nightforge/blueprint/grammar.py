@@ -7,7 +7,7 @@ hold the three together: every text of the grammar parses, everything printed is
 GRAMMAR = r"""root     ::= "BLUEPRINT: " name "\n" "PARENT: " name "\n" category? var* graph+
 category ::= "CATEGORY: " name "\n"
 var      ::= "VAR " name ": " type (" = " value)? "\n"
-graph    ::= "GRAPH: " name "\n" node* (exec | data)*
+graph    ::= "GRAPH: " name "\n" (node (exec | data)*)*
 node     ::= "NODE " ident ": " name (" [" prop (", " prop)* "]")? "\n"
 exec     ::= "EXEC " end " -> " end "\n"
 data     ::= "DATA " end " -> " end (" [" type "]")? "\n"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -107,15 +107,21 @@ class Wire:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """A named graph with its nodes and wires in writing order."""
+    """A named graph: nodes as given, each wire behind the later of the two nodes it joins, as it is written.
+
+    Wires behind the same node keep their order; a wire to an id without a node stands last.
+    """
 
     name: str
     nodes: tuple[Node, ...] = ()
     wires: tuple[Wire, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse an empty name."""
+        """Refuse an empty name; put the wires in writing order."""
         _check_name(self.name, "graph name")
+        places = writing_places(self.nodes, self.wires)
+        order = sorted(range(len(places)), key=places.__getitem__)
+        object.__setattr__(self, "wires", tuple(self.wires[index] for index in order))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +152,15 @@ class Blueprint:
         """Yield the wires of every graph in order."""
         for graph in self.graphs:
             yield from graph.wires
+
+
+def writing_places(nodes: Sequence[Node], wires: Sequence[Wire]) -> list[int]:
+    """Return for each wire the index of the node it is written behind; unknown ids count as the last."""
+    index: dict[str, int] = {}
+    for position, node in enumerate(nodes):
+        index.setdefault(node.id, position)
+    last = max(len(nodes) - 1, 0)
+    return [max(index.get(wire.source, last), index.get(wire.target, last)) for wire in wires]
 
 
 def is_identifier(text: str) -> bool:

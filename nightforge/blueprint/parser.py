@@ -21,6 +21,7 @@ from nightforge.blueprint.graph import (
     Variable,
     Wire,
     WireKind,
+    writing_places,
 )
 from nightforge.blueprint.lexer import LineError, Token, tokenize
 
@@ -90,19 +91,22 @@ def _respell_graph(graph: Graph, catalog: Catalog) -> Graph:
         node_type = catalog.lookup(node.type)
         types.setdefault(node.id, node_type)
         nodes.append(_respell_node(node, node_type, catalog))
-    wires = tuple(
-        replace(
-            wire,
-            source_pin=_respell_pin(types.get(wire.source), wire.source_pin, "output"),
-            target_pin=_respell_pin(types.get(wire.target), wire.target_pin, "input"),
-        )
-        for wire in graph.wires
-    )
-    return Graph(graph.name, tuple(nodes), wires)
+    wires = [_respell_wire(wire, types.get(wire.source), types.get(wire.target)) for wire in graph.wires]
+    return Graph(graph.name, tuple(nodes), tuple(wires))
+
+
+def _respell_wire(wire: Wire, source: NodeType | None, target: NodeType | None) -> Wire:
+    source_pin = _respell_pin(source, wire.source_pin, "output")
+    target_pin = _respell_pin(target, wire.target_pin, "input")
+    if (source_pin, target_pin) == (wire.source_pin, wire.target_pin):
+        return wire
+    return replace(wire, source_pin=source_pin, target_pin=target_pin)
 
 
 def _respell_node(node: Node, node_type: NodeType | None, catalog: Catalog) -> Node:
     if node_type is None:
+        return node
+    if node.type == node_type.name and not any(name in node_type.pin_aliases for name, _ in node.properties):
         return node
     names = {name: node_type.pin_aliases.get(name, name) for name, _ in node.properties}
     if len(set(names.values())) < len(names):
@@ -131,6 +135,12 @@ class _Section:
     wires: list[Wire] = field(default_factory=list)
     node_lines: list[int] = field(default_factory=list)
     wire_lines: list[int] = field(default_factory=list)
+
+    def lines_of_wires(self) -> tuple[int, ...]:
+        """Return the line of each wire in the order in which the graph keeps them."""
+        places = writing_places(self.nodes, self.wires)
+        order = sorted(range(len(places)), key=places.__getitem__)
+        return tuple(self.wire_lines[index] for index in order)
 
 
 class _Reader:
@@ -181,7 +191,7 @@ class _Reader:
             variables=tuple(self.variable_lines),
             graphs=tuple(section.line for section in self.sections),
             nodes=tuple(tuple(section.node_lines) for section in self.sections),
-            wires=tuple(tuple(section.wire_lines) for section in self.sections),
+            wires=tuple(section.lines_of_wires() for section in self.sections),
             parent=self.header_lines.get("PARENT", 1),
         )
 

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 
-from nightforge.blueprint.graph import Blueprint, Node, Struct, Value, Variable, Wire, is_identifier
+from nightforge.blueprint.graph import (
+    Blueprint,
+    Graph,
+    Node,
+    Struct,
+    Value,
+    Variable,
+    Wire,
+    is_identifier,
+    writing_places,
+)
 from nightforge.blueprint.lexer import quote
 
 
@@ -56,5 +67,16 @@ def _lines(bp: Blueprint) -> Iterator[str]:
         yield variable_line(variable)
     for graph in bp.graphs:
         yield f"GRAPH: {name_text(graph.name)}"
-        yield from (node_line(node) for node in graph.nodes)
+        yield from _graph_lines(graph)
+
+
+def _graph_lines(graph: Graph) -> Iterator[str]:
+    """Yield each node, and behind it the wires that join it to nodes above."""
+    behind: dict[int, list[Wire]] = defaultdict(list)
+    for place, wire in zip(writing_places(graph.nodes, graph.wires), graph.wires, strict=True):
+        behind[place].append(wire)
+    for index, node in enumerate(graph.nodes):
+        yield node_line(node)
+        yield from (wire_line(wire) for wire in behind[index])
+    if not graph.nodes:
         yield from (wire_line(wire) for wire in graph.wires)

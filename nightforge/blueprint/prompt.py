@@ -10,8 +10,8 @@ from nightforge.blueprint.catalog import Catalog, NodeType, Pin, load_catalog
 PromptStyle = Literal["minimal", "compact", "full"]
 
 MINIMAL = (
-    "Write the Blueprint program for the request: header, variables, nodes, EXEC and DATA wires. "
-    "Answer with the program only."
+    "Write the Blueprint program for the request: header, variables, nodes, each with its EXEC and DATA "
+    "wires. Answer with the program only."
 )
 EXAMPLE = """BLUEPRINT: BP_Lantern
 PARENT: Actor
@@ -20,15 +20,16 @@ GRAPH: EventGraph
 NODE n1: Event_BeginPlay
 NODE n2: GetVar [VarName="Fuel"]
 NODE n3: GreaterThan [B=5.0]
-NODE n4: Branch
-NODE n5: PrintString [InString="lantern lit"]
-EXEC n1.Then -> n4.Execute
-EXEC n4.True -> n5.Execute
 DATA n2.Value -> n3.A [Float]
+NODE n4: Branch
+EXEC n1.Then -> n4.Execute
 DATA n3.ReturnValue -> n4.Condition [Bool]
+NODE n5: PrintString [InString="lantern lit"]
+EXEC n4.True -> n5.Execute
 """
 FORMAT_RULES = (
-    "One statement a line: BLUEPRINT:, PARENT:, VAR name: Type = default, GRAPH:, then NODE, EXEC, DATA.",
+    "One statement a line: BLUEPRINT:, PARENT:, VAR name: Type = default, GRAPH:, then each NODE and behind "
+    "it the EXEC and DATA wires that join it to nodes above.",
     'NODE id: Type [Name=value, ...]; values are 5, 5.0, true, "text" or (X=1.0,Y=2.0,Z=3.0).',
     "A fixed input value is a property on its node; a computed one is a DATA wire; never both.",
 )

@@ -15,6 +15,7 @@ import random
 import re
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,9 @@ PIECES = "|".join(
         r"\n(?:GRAPH|PARENT): [A-Za-z]+",
         r"n\d+(?=[.:])",
         r": [A-Z][A-Za-z_0-9]+",
+        r"\.(?:Case|Then|Out)_",
         r"\.[A-Za-z_0-9]+ -> ",
+        r" -> ",
         r"\.[A-Za-z_0-9]+(?= \[|\n|$)",
         r' \[[A-Za-z]+="?',
         r" \[[A-Za-z]+\]",
@@ -83,6 +86,7 @@ PIECES = "|".join(
     )
 )
 _TOKENIZER_EXAMPLES = 2000
+_PIECE, _BYTE = -1.0, -10.0  # what a token costs when a text is cut into tokens
 _POOL_BATCHES = 16
 _LARGEST_READ = (5, 9)  # nodes of the largest program the base reads, at first and later
 _SHORT_FIRST = 1600  # documents read before the larger ones: short ones teach wiring sooner
@@ -159,13 +163,13 @@ def documents(seed: int, exclude: Collection[str] = frozenset()) -> Iterator[tup
         kind, example = rng.random(), next(short if number < _SHORT_FIRST else drawn)
         if structure_key(example.blueprint) in exclude:
             continue
-        if kind < 0.03:
+        if kind < 0.02:
             yield "", example.instruction + "\n" + next(drawn).instruction
-        elif kind < 0.05:
+        elif kind < 0.03:
             yield "", "\n".join(rng.sample(manual, 6))
-        elif kind < 0.08:
+        elif kind < 0.05:
             yield "", example.text
-        elif kind < 0.2:
+        elif kind < 0.1:
             yield outline(example.blueprint) + "\n", example.text
         else:
             yield f"# {example.instruction}\n", example.text
@@ -198,38 +202,55 @@ def _bare(value: Value) -> str:
 
 
 def train_tokenizer(tiny: TinyBase) -> Any:
-    """Learn a byte-level BPE of `tiny.vocab_size` tokens; returns a transformers tokenizer with our chat
-    template.
+    """Make a tokenizer whose tokens are the commonest whole pieces of our text, single bytes below them.
+
+    At most `tiny.vocab_size` tokens. No merged fragments stand between bytes and pieces: byte-pair merges
+    would spend half of so small a vocabulary on steps towards words. Returns a transformers tokenizer with
+    our chat template.
     """
-    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
     wrap: Any = PreTrainedTokenizerFast
 
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+    split = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(PIECES), behavior="isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=tiny.vocab_size,
-        special_tokens=[BEGIN, END, PAD, USER, ASSISTANT],
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-        show_progress=False,
-    )
     drawn = examples(random.Random(tiny.seed))
     texts = [next(drawn) for _ in range(_TOKENIZER_EXAMPLES)]
     lines = [text for e in texts for text in (e.instruction, e.text, outline(e.blueprint))]
-    tokenizer.train_from_iterator(lines, trainer)
+    counts = Counter(piece for line in lines for piece, _ in split.pre_tokenize_str(line))
+    reserved = [piece for line in _catalog_lines() for piece, _ in split.pre_tokenize_str(line)]
+    scores = dict.fromkeys((BEGIN, END, PAD, USER, ASSISTANT), _BYTE)
+    scores |= dict.fromkeys(sorted(pre_tokenizers.ByteLevel.alphabet()), _BYTE)
+    for piece in (*reserved, *(piece for piece, count in counts.most_common() if count > 1)):
+        if len(scores) >= tiny.vocab_size:
+            break
+        scores.setdefault(piece, _PIECE)
+    # The best sum of scores is the split into the fewest tokens. Every text is bytes, so none is unknown.
+    tokenizer = Tokenizer(models.Unigram(list(scores.items()), unk_id=0))
+    tokenizer.pre_tokenizer = split
+    tokenizer.decoder = decoders.ByteLevel()
     fast = wrap(
         tokenizer_object=tokenizer, bos_token=BEGIN, eos_token=END, pad_token=PAD, padding_side="left"
     )
     fast.add_special_tokens({"additional_special_tokens": [USER, ASSISTANT]})
     fast.chat_template = CHAT_TEMPLATE
     return fast
+
+
+def _catalog_lines() -> Iterator[str]:
+    """Write every node type, property and pin as it stands in a program, so that each becomes one token."""
+    for node in load_catalog().nodes.values():
+        names = [entry.name for entry in node.properties]
+        names += [pin.name for pin in node.inputs if pin.type != "exec"]
+        yield from (f'\nNODE n1: {node.name} [{name}="a"]' for name in names or ["Value"])
+        fixed = [pin.name for pin in node.outputs if not pin.dynamic] or ["Then"]
+        yield from (f"\nDATA n1.{out} -> n2.{into.name} [Float]\n" for out in fixed for into in node.inputs)
+        yield from (f"\nDATA n1.{out} -> n2.Execute\n" for out in fixed)
 
 
 def new_model(tiny: TinyBase, tokenizer: Any) -> Any:

@@ -46,7 +46,7 @@ class TinyBase(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     heads: Annotated[
         Annotated[int, Meta(ge=4)], doc("number of attention heads; must divide hidden_size")
     ] = 4
-    vocab_size: Annotated[Count, doc("size of the byte-level BPE vocabulary, tokens")] = 2048
+    vocab_size: Annotated[Count, doc("largest size of the vocabulary, tokens")] = 2048
     pretrain_steps: Annotated[Count, doc("optimizer steps of pre-training")] = 700
     pretrain_batch: Annotated[Count, doc("documents per pre-training step")] = 8
     pretrain_length: Annotated[Count, doc("longest pre-training document, tokens")] = 200

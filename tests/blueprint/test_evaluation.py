@@ -20,14 +20,14 @@ GRAPH: EventGraph
 NODE n1: Event_Tick
 NODE n2: GetVar [VarName="Fuel"]
 NODE n3: LessThan [B=5.0]
-NODE n4: Branch
-NODE n5: PrintString [InString="fuel low"]
-NODE n6: AddActorLocalRotation [DeltaRotation=(Roll=0.0,Pitch=0.0,Yaw=12.0)]
-EXEC n1.Then -> n4.Execute
-EXEC n4.True -> n5.Execute
-EXEC n4.False -> n6.Execute
 DATA n2.Value -> n3.A [Float]
+NODE n4: Branch
+EXEC n1.Then -> n4.Execute
 DATA n3.ReturnValue -> n4.Condition [Bool]
+NODE n5: PrintString [InString="fuel low"]
+EXEC n4.True -> n5.Execute
+NODE n6: AddActorLocalRotation [DeltaRotation=(Roll=0.0,Pitch=0.0,Yaw=12.0)]
+EXEC n4.False -> n6.Execute
 """
 HELD = [
     {"has": "Branch"},

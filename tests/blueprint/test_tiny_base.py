@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from nightforge.blueprint.canonical import structure_key
+from nightforge.blueprint.catalog import load_catalog
 from nightforge.blueprint.graph import Blueprint
 from nightforge.blueprint.parser import parse
 from nightforge.blueprint.synthesis.generate import generate
@@ -131,6 +132,24 @@ def test_names_are_spelt_in_words(name: str, words: str) -> None:
 def test_an_outline_names_the_parts_in_order() -> None:
     example = generate(random.Random(1), 1)[0]
     text = outline(example.blueprint)
-    places = [text.index(in_words(node.type)) for graph in example.blueprint.graphs for node in graph.nodes]
-    assert places == sorted(places)
+    place = 0
+    for graph in example.blueprint.graphs:
+        for node in graph.nodes:
+            place = text.index(in_words(node.type), place) + 1
     assert "->" not in text
+
+
+def test_no_token_is_a_mere_step_towards_another() -> None:
+    tokenizer = train_tokenizer(TinyBase())
+    assert len(tokenizer) <= TinyBase().vocab_size
+    for node in load_catalog().nodes.values():
+        assert len(tokenizer(f": {node.name}")["input_ids"]) == 1, node.name
+    strange = 'ein Aufzug "größer" 日本\t#!'
+    assert tokenizer.decode(tokenizer(strange)["input_ids"]) == strange
+
+
+def test_a_small_vocabulary_keeps_its_size_and_every_text() -> None:
+    tokenizer = train_tokenizer(TinyBase(vocab_size=400))
+    assert len(tokenizer) == 400
+    text = generate(random.Random(5), 1)[0].text
+    assert tokenizer.decode(tokenizer(text)["input_ids"]) == text

@@ -278,7 +278,7 @@ def _event(d: Draw) -> str:
 
 def play(d: Draw) -> Part:
     sound = d.pick(pools.SOUND_NAMES)
-    if d.chance(0.65):
+    if d.chance(0.85):
         return call("PlaySound", Sound=sound).said(d.word((f"play the sound {sound}", f"play {sound}")))
     where = place(d)
     step = call("PlaySoundAtLocation", inputs={"Location": where}, Sound=sound)
@@ -424,7 +424,7 @@ ACTIONS = (
     Pattern(start_timer, 6.0, ("SetTimerByFunctionName",)),
     Pattern(stop_timer, 1.5, ("ClearTimerByFunctionName",)),
     Pattern(call_event, 3.0, ("CallEvent",)),
-    Pattern(play, 12.0, ("PlaySound", "PlaySoundAtLocation")),
+    Pattern(play, 16.0, ("PlaySound", "PlaySoundAtLocation")),
     Pattern(open_level, 2.0, ("OpenLevel",)),
     Pattern(component_look, 4.0, ("SetVisibility", "ToggleVisibility")),
     Pattern(brightness, 1.8, ("SetIntensity",)),

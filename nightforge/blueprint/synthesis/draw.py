@@ -77,10 +77,7 @@ class Draw:
         """Draw one pattern by weight and build it, trying others while they do not fit."""
         left = list(patterns)
         while left:
-            odds = [
-                p.weight * (1.0 + max((self.focus.get(t, 0.0) for t in p.types), default=0.0)) for p in left
-            ]
-            pattern = self.rng.choices(left, odds)[0]
+            pattern = self.rng.choices(left, [self._odds(pattern) for pattern in left])[0]
             before = dict(self.variables), list(self.calls), list(self.patterns), dict(self.labels)
             try:
                 part = pattern.build(self)
@@ -91,6 +88,11 @@ class Draw:
             self.patterns.append(pattern.name)
             return part
         raise Impossible("no pattern fits")
+
+    def _odds(self, pattern: Pattern) -> float:
+        if not self.focus:
+            return pattern.weight
+        return pattern.weight * (1.0 + max((self.focus.get(t, 0.0) for t in pattern.types), default=0.0))
 
     def variable(self, type_: str, *, apart_from: str = "") -> str:
         """The name of a variable of a type: a known one three times in four, otherwise a new one."""

@@ -236,16 +236,16 @@ def needs_depth(build: Callable[[Draw], Part]) -> Callable[[Draw], Part]:
 
 MOVES = (Pattern(action, 8.0, ()), Pattern(wait, 0.6, ("Delay", "RetriggerableDelay")))
 FLOWS = (
-    Pattern(branch, 28.0, ("Branch",)),
+    Pattern(branch, 52.0, ("Branch",)),
     Pattern(valid_branch, 1.2, ("IsValidBranch",)),
     Pattern(cast, 3.2, ("CastToCharacter", "CastToPawn", "CastToPlayerController")),
-    Pattern(do_once, 2.4, ("DoOnce", "DoN")),
-    Pattern(flip_flop, 2.2, ("FlipFlop",)),
-    Pattern(for_loop, 2.4, ("ForLoop",)),
-    Pattern(for_each, 2.2, ("ForEachLoop",)),
-    Pattern(while_loop, 1.0, ("WhileLoop",)),
-    Pattern(needs_depth(sequence), 2.4, ("Sequence",)),
-    Pattern(needs_depth(multi_gate), 1.2, ("MultiGate",)),
-    Pattern(needs_depth(switch_int), 1.3, ("SwitchOnInt",)),
-    Pattern(needs_depth(switch_text), 0.9, ("SwitchOnString",)),
+    Pattern(do_once, 3.0, ("DoOnce", "DoN")),
+    Pattern(flip_flop, 2.6, ("FlipFlop",)),
+    Pattern(for_loop, 3.2, ("ForLoop",)),
+    Pattern(for_each, 3.2, ("ForEachLoop",)),
+    Pattern(while_loop, 1.4, ("WhileLoop",)),
+    Pattern(needs_depth(sequence), 3.0, ("Sequence",)),
+    Pattern(needs_depth(multi_gate), 2.0, ("MultiGate",)),
+    Pattern(needs_depth(switch_int), 2.6, ("SwitchOnInt",)),
+    Pattern(needs_depth(switch_text), 2.2, ("SwitchOnString",)),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from nightforge.blueprint.check import check
@@ -16,6 +16,7 @@ from nightforge.blueprint.synthesis.wording import instruct
 
 MIN_NODES = 2
 COMFORTABLE_NODES = 5  # larger programs are kept less and less often
+FURTHER_VARIABLE = 0.5  # odds to keep a program for each variable beyond the first
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +64,13 @@ def drawn_example(rng: Random, focus: Mapping[str, float], max_nodes: int) -> tu
             drawn = draw_program(d, large=d.chance(0.12))
         except Impossible:
             continue
-        size = drawn.program.size
-        if not MIN_NODES <= size <= max_nodes or not d.chance(min(1.0, COMFORTABLE_NODES / size) ** 2):
+        size, variables = drawn.program.size, len(drawn.program.variables)
+        usual = min(1.0, COMFORTABLE_NODES / size) ** 2 * FURTHER_VARIABLE ** max(0, variables - 1)
+        if not MIN_NODES <= size <= max_nodes or not d.chance(usual):
             continue
+        if variables > 1:  # asked for in the order in which the program declares them
+            in_order = replace(drawn.program, variables=to_blueprint(drawn.program).variables)
+            drawn = replace(drawn, program=in_order)
         program, instruction = instruct(d, drawn)
         blueprint = to_blueprint(program)
         problems = [found for found in check(blueprint) if found.severity == "error"]

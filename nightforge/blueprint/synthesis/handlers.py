@@ -24,7 +24,7 @@ class EventKind:
 OTHER = ("other actor", "OtherActor", "Actor")
 EVENTS = (
     EventKind(
-        "Event_BeginPlay", ("when the game starts", "on begin play", "when play begins", "at the start"), 8
+        "Event_BeginPlay", ("when the game starts", "on begin play", "when play begins", "at the start"), 5.5
     ),
     EventKind(
         "Event_Tick",
@@ -57,8 +57,8 @@ EVENTS = (
         1.5,
         (("other actor", "Other", "Actor"), ("hit normal", "HitNormal", "Vector")),
     ),
-    EventKind("Event_InputAction", ("when the {n} action is {p}", "on the {n} action {p}"), 4),
-    EventKind("Event_InputKey", ("when the {n} key is {p}", "on key {n} {p}"), 3),
+    EventKind("Event_InputAction", ("when the {n} action is {p}", "on the {n} action {p}"), 5),
+    EventKind("Event_InputKey", ("when the {n} key is {p}", "on key {n} {p}"), 4.5),
     EventKind(
         "Event_CustomEvent",
         ("when the event {n} is called", "on the custom event {n}", "in the event {n}"),
@@ -115,7 +115,7 @@ def main_body(d: Draw, most: int) -> Steps:
     """The steps of a handler: some in a row, often ending in a deciding step."""
     count = d.rng.choices((1, 2, 3, 4)[:most], (44, 38, 14, 4)[:most])[0]
     steps = [d.choose(MOVES) for _ in range(count)]
-    if d.chance(0.5):
+    if d.chance(0.62):
         steps[-1] = deciding(d)
     while steps[-1].type in ("Delay", "RetriggerableDelay"):
         steps.append(d.choose(MOVES))

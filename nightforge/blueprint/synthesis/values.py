@@ -201,7 +201,7 @@ PLAIN_CONDITIONS = (
 )
 CONDITIONS = (
     *PLAIN_CONDITIONS,
-    Pattern(both, 5.5, ("And", "Or")),
+    Pattern(both, 14.0, ("And", "Or")),
     Pattern(multiple_of, 1.0, ("Modulo", "EqualInt")),
     Pattern(text_is, 1.2, ("EqualString",)),
     Pattern(text_long, 1.0, ("StringLength",)),

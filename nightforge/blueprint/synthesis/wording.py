@@ -17,7 +17,7 @@ POLITE = ("Please make this: ", "I need this: ", "Can you build this: ", "Make a
 def instruct(d: Draw, drawn: Drawn) -> tuple[Program, str]:
     """Name the program and write the whole instruction; everything the program contains is said."""
     program, intro = _named(d, drawn.program)
-    polite = d.chance(0.12)
+    polite = d.chance(0.06)
     behaviour = _behaviour(d, drawn.clauses, colons=not polite)
     declared = _variables(d, program.variables)
     if polite:
@@ -27,8 +27,8 @@ def instruct(d: Draw, drawn: Drawn) -> tuple[Program, str]:
 
 
 def _named(d: Draw, program: Program) -> tuple[Program, str]:
-    """Most programs keep the plain name; one in seven is named, some of those with another parent."""
-    if not d.chance(0.15):
+    """Most programs keep the plain name; one in twelve is named, some of those with another parent."""
+    if not d.chance(0.08):
         return program, ""
     name = f"BP_{d.pick(pools.BLUEPRINT_WORDS)}"
     if d.chance(0.3):
@@ -61,9 +61,9 @@ def _variables(d: Draw, variables: tuple[Variable, ...]) -> str:
     if not variables:
         return ""
     style = d.rng.random()
-    if style < 0.4:
+    if style < 0.25:
         return "Variables: " + ", ".join(_short(variable) for variable in variables) + "."
-    if style < 0.7:
+    if style < 0.4:
         said = " and ".join(_long(variable, " starting at ") for variable in variables)
         return d.pick(("There is ", "Use ", "It has ")) + said + "."
     return " ".join(_sentence(_own_sentence(variable)) for variable in variables)

@@ -22,12 +22,12 @@ GRAPH: EventGraph
 NODE n1: Event_BeginPlay
 NODE n2: GetVar [VarName="Fuel"]
 NODE n3: GreaterThan [B=5.0]
-NODE n4: Branch
-NODE n5: PrintString [InString="lantern lit"]
-EXEC n1.Then -> n4.Execute
-EXEC n4.True -> n5.Execute
 DATA n2.Value -> n3.A [Float]
+NODE n4: Branch
+EXEC n1.Then -> n4.Execute
 DATA n3.ReturnValue -> n4.Condition [Bool]
+NODE n5: PrintString [InString="lantern lit"]
+EXEC n4.True -> n5.Execute
 """
 TWO_GRAPHS = """BLUEPRINT: BP_Store
 PARENT: Character
@@ -36,28 +36,28 @@ VAR Total: Int = 0
 GRAPH: EventGraph
 NODE n1: Event_ActorBeginOverlap
 NODE n2: CastToCharacter
+EXEC n1.Then -> n2.Execute
+DATA n1.OtherActor -> n2.Object [Actor]
 NODE n3: Sequence
+EXEC n2.CastSucceeded -> n3.Execute
 NODE n4: SetTimerByFunctionName [FunctionName="Count", Time=2.0, bLooping=true]
+EXEC n3.Then_0 -> n4.Execute
 NODE n5: CallEvent [EventName="Count"]
+EXEC n3.Then_1 -> n5.Execute
 NODE n6: Event_CustomEvent [EventName="Count"]
 NODE n7: GetVar [VarName="Coins"]
 NODE n8: ForEachLoop
+EXEC n6.Then -> n8.Execute
+DATA n7.Value -> n8.Array [Array<Int>]
 NODE n9: GetVar [VarName="Total"]
 NODE n10: AddInt
-NODE n11: SetVar [VarName="Total"]
-NODE n12: PrintString
-EXEC n1.Then -> n2.Execute
-EXEC n2.CastSucceeded -> n3.Execute
-EXEC n3.Then_0 -> n4.Execute
-EXEC n3.Then_1 -> n5.Execute
-EXEC n6.Then -> n8.Execute
-EXEC n8.LoopBody -> n11.Execute
-EXEC n8.Completed -> n12.Execute
-DATA n1.OtherActor -> n2.Object [Actor]
-DATA n7.Value -> n8.Array [Array<Int>]
 DATA n9.Value -> n10.A [Int]
 DATA n8.ArrayElement -> n10.B [Int]
+NODE n11: SetVar [VarName="Total"]
+EXEC n8.LoopBody -> n11.Execute
 DATA n10.ReturnValue -> n11.Value [Int]
+NODE n12: PrintString
+EXEC n8.Completed -> n12.Execute
 DATA n9.Value -> n12.InString [Int]
 GRAPH: Reward
 NODE n1: FunctionEntry

@@ -180,3 +180,18 @@ def test_graphs_come_in_one_order_with_the_event_graph_first() -> None:
     bp = program(TWO_GRAPHS)
     turned = Blueprint(bp.name, bp.parent, bp.variables, tuple(reversed((Graph("AAA"), *bp.graphs))))
     assert [graph.name for graph in canonicalize(turned).graphs] == ["EventGraph", "AAA", "Reward"]
+
+
+def test_variables_stand_in_the_order_of_their_first_use() -> None:
+    declared = "VAR Alpha: Int\nVAR Idle: Int\nVAR Beta: Int\nVAR Count: Int\n"
+    text = body(
+        'NODE n2: SetVar [VarName="Count"]',
+        'NODE n3: GetVar [VarName="Beta"]',
+        'NODE n4: SetVar [VarName="Alpha", Value=1]',
+        "EXEC n1.Then -> n2.Execute",
+        "EXEC n2.Then -> n4.Execute",
+        "DATA n3.Value -> n2.Value",
+        variables=declared,
+    )
+    names = [variable.name for variable in canonicalize(program(text)).variables]
+    assert names == ["Beta", "Count", "Alpha", "Idle"]

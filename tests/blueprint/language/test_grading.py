@@ -61,7 +61,7 @@ WORTHLESS = {
     "substrings of everything": "BLUEPRINT:\nGRAPH:\nNODE\nEXEC\nDATA\nEvent_BeginPlay.Then -> PrintString",
     "a header alone": "BLUEPRINT: BP_Lantern\nPARENT: Actor\nVAR Fuel: Float = 30.0\nGRAPH: EventGraph\n",
     "nodes of no type": "BLUEPRINT: A\nPARENT: Actor\nGRAPH: EventGraph\nNODE n1: Nonsense\n",
-    "a right program cut off in a line": LANTERN[:-3],
+    "a right program cut off in a line": LANTERN[: LANTERN.rindex(" n5.")],
 }
 
 

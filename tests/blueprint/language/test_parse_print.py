@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -198,7 +200,7 @@ def test_every_error_is_reported_not_only_the_first() -> None:
 def test_one_broken_line_does_not_cast_doubt_on_the_others() -> None:
     lines = LANTERN.replace('"lantern lit"', '"lantern lit').replace("BP_Lantern", r'"\q"').split("\n")
     found = validate("\n".join(lines).replace("GRAPH: EventGraph", "GRAPH: §")).diagnostics
-    assert [d.line for d in found if d.severity == "error"] == [1, 4, 9]
+    assert [d.line for d in found if d.severity == "error"] == [1, 4, 12]
 
 
 def test_windows_line_ends_and_a_byte_order_mark_are_fine() -> None:
@@ -234,3 +236,26 @@ def test_constructors_refuse_what_text_cannot_carry(case: str) -> None:
 
 def test_quoting_leaves_printing_letters_alone() -> None:
     assert quote("größe 名前 😀") == '"größe 名前 😀"'
+
+
+def test_a_wire_is_written_behind_the_later_of_its_nodes_and_may_be_read_anywhere() -> None:
+    lines = LANTERN.splitlines(keepends=True)
+    nodes = [line for line in lines if not line.startswith(("EXEC", "DATA"))]
+    wires = [line for line in lines if line.startswith(("EXEC", "DATA"))]
+    apart = parse("".join(nodes + wires[::-1])).blueprint
+    assert apart is not None
+    assert apart != parse(LANTERN).blueprint  # behind one node the order is kept
+    written = to_text(apart).splitlines(keepends=True)
+    assert sorted(written) == sorted(lines)
+    for place, line in enumerate(written):
+        for end in re.findall(r"n\d", line if line.startswith(("EXEC", "DATA")) else ""):
+            assert any(above.startswith(f"NODE {end}:") for above in written[:place])
+    assert to_text(apart).index("EXEC n1.Then -> n4") < to_text(apart).index("NODE n5")
+
+
+def test_findings_name_the_line_on_which_a_wire_was_read() -> None:
+    text = LANTERN.replace("EXEC n4.True -> n5.Execute\n", "")
+    text = text.replace("NODE n1", "EXEC n4.Maybe -> n5.Execute\nNODE n1")
+    wrong = text.splitlines().index("EXEC n4.Maybe -> n5.Execute") + 1
+    assert [d.line for d in validate(text).errors] == [wrong]
+    assert "Maybe" in validate(text).errors[0].message
