@@ -238,7 +238,8 @@ def _times(morning: Morning) -> list[str]:
             if stage.message and stage.status not in {"succeeded", "running"}
             else ""
         )
-        lines.append(f"| {stage.key} {stage.title} | {stage.status}{note} | {_duration(stage.seconds)} |")
+        status = "writes this report" if stage.status == "running" else stage.status
+        lines.append(f"| {stage.key} {stage.title} | {status}{note} | {_duration(stage.seconds)} |")
     total = sum(stage.seconds or 0.0 for stage in morning.run.stages)
     lines.append(f"| together | | {_duration(total)} |")
     return lines

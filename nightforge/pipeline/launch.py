@@ -22,6 +22,7 @@ from nightforge.core.records import (
     read_object,
     running_record,
 )
+from nightforge.core.terminal import say
 from nightforge.pipeline.options import Options
 from nightforge.pipeline.status import page_url, print_status
 
@@ -36,11 +37,11 @@ def main(options: Options, argv: Sequence[str], project: Project | None = None) 
     try:
         return _act(options, argv, project)
     except NightforgeError as error:
-        _say(f"error: {error}", sys.stderr)
+        say(f"error: {error}", sys.stderr)
         return int(error.exit_code)
     except OSError as error:
         translated = from_os_error(error)
-        _say(f"error: {translated}", sys.stderr)
+        say(f"error: {translated}", sys.stderr)
         return int(translated.exit_code)
 
 
@@ -67,7 +68,7 @@ def dry_run(project: Project, options: Options) -> int:
         profile = f"{options.profile or 'as in pipeline_config.json'} (not checked: not installed yet)"
     else:
         profile = load_config(project, options.profile, options.overrides).profile
-    _say(format_plan(plan, profile))
+    say(format_plan(plan, profile))
     return 0
 
 
@@ -75,8 +76,8 @@ def stop(project: Project, now: bool = False) -> int:
     """Ask the running pipeline to stop; asking a second time ends the running stage within 30 s."""
     record = running_record(project)
     if record is None:
-        _say("No pipeline is running here; there is nothing to stop.")
-        _say("Next     python launch_pipeline.py --status")
+        say("No pipeline is running here; there is nothing to stop.")
+        say("Next     python launch_pipeline.py --status")
         return 0
     run_id = str(record["run_id"])
     standing = _standing_request(project)
@@ -86,11 +87,11 @@ def stop(project: Project, now: bool = False) -> int:
     stage = (state.get("current") or {}).get("stage")
     what = f"stage {stage}" if stage else "the run"
     if now or again:
-        _say(f"Run {run_id}: {what} is asked to end now and is ended by force after 30 s.")
+        say(f"Run {run_id}: {what} is asked to end now and is ended by force after 30 s.")
     else:
-        _say(f"Run {run_id}: {what} goes on to its next safe boundary, saves, and the run ends `stopped`.")
-        _say("Hurry    python launch_pipeline.py --stop --now")
-    _say("Watch    python launch_pipeline.py --status\nLater    python launch_pipeline.py --resume")
+        say(f"Run {run_id}: {what} goes on to its next safe boundary, saves, and the run ends `stopped`.")
+        say("Hurry    python launch_pipeline.py --stop --now")
+    say("Watch    python launch_pipeline.py --status\nLater    python launch_pipeline.py --resume")
     return 0
 
 
@@ -118,7 +119,7 @@ def foreground(project: Project, options: Options, argv: Sequence[str]) -> int:
         code = orchestrate(project, options, command=command, observer=view)
     state = current_state(project)
     report = (state.get("result") or {}).get("report")
-    _say(f"Run {state['run_id']} {state['status']}" + (f"; report: {report}" if report else ""))
+    say(f"Run {state['run_id']} {state['status']}" + (f"; report: {report}" if report else ""))
     return code
 
 
@@ -216,19 +217,19 @@ def _false_start(project: Project) -> int:
         lines = project.live_log.read_text(encoding="utf-8", errors="replace").splitlines()[-40:]
     except OSError:
         lines = []
-    _say("error: the orchestrator did not start. The end of its log:", sys.stderr)
-    _say("\n".join(f"  {line}" for line in lines), sys.stderr)
-    _say(f"  next: read {project.live_log}, then python launch_pipeline.py --foreground", sys.stderr)
+    say("error: the orchestrator did not start. The end of its log:", sys.stderr)
+    say("\n".join(f"  {line}" for line in lines), sys.stderr)
+    say(f"  next: read {project.live_log}, then python launch_pipeline.py --foreground", sys.stderr)
     return int(ExitCode.FAILED)
 
 
 def _already(project: Project, record: dict[str, Any]) -> int:
     state = current_state(project)
-    _say(
+    say(
         f"A pipeline is running already: run {record['run_id']} (pid {record['pid']}), {state.get('status')}."
     )
-    _say(f"Page     {page_url(project) or 'python serve_dashboard.py --background'}")
-    _say("Watch    python launch_pipeline.py --status\nStop     python launch_pipeline.py --stop")
+    say(f"Page     {page_url(project) or 'python serve_dashboard.py --background'}")
+    say("Watch    python launch_pipeline.py --status\nStop     python launch_pipeline.py --stop")
     return 0
 
 
@@ -247,13 +248,9 @@ def _dashboard(project: Project, config: Any) -> str:
 
 
 def _tell_started(project: Project, record: dict[str, Any], url: str, notes: Sequence[str]) -> None:
-    _say(f"Run      {record['run_id']}  (pid {record['pid']}), detached: this terminal may be closed")
-    _say(f"Page     {url}")
-    _say(f"Log      {project.relative(project.live_log)}  and  {record['folder']}/")
-    _say("Status   python launch_pipeline.py --status\nStop     python launch_pipeline.py --stop")
+    say(f"Run      {record['run_id']}  (pid {record['pid']}), detached: this terminal may be closed")
+    say(f"Page     {url}")
+    say(f"Log      {project.relative(project.live_log)}  and  {record['folder']}/")
+    say("Status   python launch_pipeline.py --status\nStop     python launch_pipeline.py --stop")
     for note in notes:
-        _say(note)
-
-
-def _say(text: str, stream: Any = None) -> None:
-    (stream or sys.stdout).write(text + "\n")
+        say(note)

@@ -5,7 +5,6 @@ once.
 from __future__ import annotations
 
 import json
-import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +12,7 @@ from nightforge.core.clock import parse_time
 from nightforge.core.paths import Project
 from nightforge.core.processes import ProcessIdentity, is_alive
 from nightforge.core.records import ACTIVE, current_state, read_object
+from nightforge.core.terminal import say
 
 _NEXT = {
     "idle": "python launch_pipeline.py",
@@ -31,7 +31,7 @@ def print_status(project: Project, as_json: bool) -> int:
     """Print the state for a person or, with `as_json`, as one JSON object; returns the exit code."""
     state = current_state(project)
     text = json.dumps(state, ensure_ascii=False) if as_json else format_status(state, page_url(project))
-    sys.stdout.write(text + "\n")
+    say(text)
     return 0
 
 
