@@ -68,11 +68,12 @@ def _exam_headline(version: str, run_id: str | None, exam: ExamSummary | None) -
     if exam is None:
         return None
     unseen = exam.exposure("unseen")
+    asked = unseen or exam.free.all  # score and validity of the same prompts
     return {
         "version": version,
         "run_id": run_id,
         "unseen": msgspec.to_builtins(unseen.score) if unseen else None,
-        "valid": msgspec.to_builtins(exam.free.all.valid),
+        "valid": msgspec.to_builtins(asked.valid),
         "all": msgspec.to_builtins(exam.free.all.score),
     }
 

@@ -263,3 +263,14 @@ def test_a_state_with_an_unreadable_time_is_named(project: Project) -> None:
     put(project.run_dir(RUN) / "state.json", state)
     with pytest.raises(InputError, match=r"state.json: stage 03"):
         update_dashboard(project, project.run_dir(RUN), Reports())
+
+
+def test_the_champions_valid_share_is_that_of_its_unseen_prompts(project: Project) -> None:
+    full_run(project)
+    path = project.root / "results/exams/v2/summary.json"
+    summary = json.loads(path.read_text())
+    summary["free"]["by_exposure"]["unseen"]["valid"] = {"value": 0.5, "ci95": [0.3, 0.7]}
+    path.write_text(json.dumps(summary))
+    update_dashboard(project, project.run_dir(RUN), Reports())
+    assert hub(project)["champion"]["valid"]["value"] == 0.5
+    assert hub(project)["versions"][1]["exam"]["all"]["valid"]["value"] == 1.0
