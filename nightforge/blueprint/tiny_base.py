@@ -90,6 +90,7 @@ _PIECE, _BYTE = -1.0, -10.0  # what a token costs when a text is cut into tokens
 _POOL_BATCHES = 16
 _LARGEST_READ = (5, 9)  # nodes of the largest program the base reads, at first and later
 _SHORT_FIRST = 1600  # documents read before the larger ones: short ones teach wiring sooner
+_DECAY = 1.5  # power of the falling rate: most of the loss goes where the rate is low
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z]*|[a-z]+|\d\w*")
 
 
@@ -340,7 +341,7 @@ def _optimizers(model: Any, tiny: TinyBase) -> list[torch.optim.Optimizer]:
 def _rate(step: int, warmup: int, total: int) -> float:
     if step < warmup:
         return (step + 1) / warmup
-    return max(0.05, 1.0 - (step - warmup) / max(1, total - warmup))
+    return float(max(0.02, (1.0 - (step - warmup) / max(1, total - warmup)) ** _DECAY))
 
 
 def _batches(tokenizer: Any, tiny: TinyBase, reading: Iterator[tuple[str, str]]) -> Iterator[dict[str, Any]]:

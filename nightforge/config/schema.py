@@ -52,7 +52,7 @@ class TinyBase(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     pretrain_length: Annotated[Count, doc("longest pre-training document, tokens")] = 200
     pretrain_learning_rate: Annotated[
         Positive, doc("peak learning rate of Muon for matrices; a quarter of it for the rest (AdamW)")
-    ] = 0.03
+    ] = 0.02
     seed: Annotated[Index, doc("seed of weights and corpus")] = 7
 
 

@@ -10,7 +10,10 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import MethodType
 from typing import Any
+
+import torch
 
 from nightforge.config import Config
 
@@ -47,6 +50,42 @@ def add_adapter(model: Any, config: Config) -> Any:
             # recomputation needs a gradient to reach the frozen embedding's output
             model.enable_input_require_grads()
         return get_peft_model(model, adapter)
+
+
+@contextmanager
+def folded(model: Any) -> Iterator[int]:
+    """Let adapted layers compute (W + s B A) x inside the block: one product instead of three.
+
+    The function, its gradients and the saved adapter are the same. For T tokens, layers of width d and rank r a
+    step costs about 3 d T d products instead of (2 d + 6 r) T d, so only layers with 6 r >= d are folded, and
+    only unquantised ones without dropout: those of the small profiles. Yields the number of folded layers.
+    """
+    layers = [layer for layer in model.modules() if _gains_by_folding(layer)]
+    for layer in layers:
+        layer.forward = MethodType(_folded_forward, layer)
+    try:
+        yield len(layers)
+    finally:
+        for layer in layers:
+            del layer.forward
+
+
+def _gains_by_folding(layer: Any) -> bool:
+    from peft.tuners.lora.layer import Linear
+
+    if type(layer) is not Linear or type(layer.base_layer) is not torch.nn.Linear or layer.lora_variant:
+        return False
+    (name,) = layer.active_adapters
+    plain = isinstance(layer.lora_dropout[name], torch.nn.Identity)
+    return plain and 6 * layer.r[name] >= min(layer.in_features, layer.out_features)
+
+
+def _folded_forward(layer: Any, x: torch.Tensor) -> torch.Tensor:
+    """Map x (..., in) to (..., out)."""
+    (name,) = layer.active_adapters
+    base, down, up = layer.base_layer, layer.lora_A[name].weight, layer.lora_B[name].weight
+    weight = torch.addmm(base.weight, up, down, alpha=layer.scaling[name])  # (out, in)
+    return torch.nn.functional.linear(x, weight, base.bias)
 
 
 def attach_adapter(model: Any, folder: Path) -> Any:

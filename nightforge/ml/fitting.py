@@ -22,6 +22,7 @@ from nightforge.config.schema import Training
 from nightforge.core.errors import StoppedError
 from nightforge.core.reporting import Report
 from nightforge.ml import checkpoints
+from nightforge.ml.adapters import folded
 from nightforge.ml.batching import LengthGrouped, RightPad, Rows
 from nightforge.ml.callbacks import ProveResume, ReportProgress, StopAtBoundary, curve_values
 from nightforge.ml.chat import Example, pad_id
@@ -125,7 +126,8 @@ def fit(
     )
     trainer.remove_callback(PrinterCallback)
     started = time.monotonic()
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    with folded(model):
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if stop.stopped:
         raise StoppedError(
             f"training stopped at step {trainer.state.global_step} of {trainer.state.max_steps}; "

@@ -45,20 +45,18 @@ class Muon(torch.optim.Optimizer):
 
     def _step_together(self, parameters: list[torch.Tensor], group: dict[str, Any]) -> None:
         momentum, lr = group["momentum"], group["lr"]
-        wanted = []
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         for parameter in parameters:
-            gradient = parameter.grad
-            assert gradient is not None
-            state = self.state[parameter]
-            if "momentum" not in state:
-                state["momentum"] = torch.zeros_like(gradient)
-            state["momentum"].lerp_(gradient, 1 - momentum)
-            wanted.append(gradient.lerp(state["momentum"], momentum))  # Nesterov
+            if "momentum" not in self.state[parameter]:
+                self.state[parameter]["momentum"] = torch.zeros_like(parameter)
+        momenta = [self.state[parameter]["momentum"] for parameter in parameters]
+        torch._foreach_lerp_(momenta, gradients, 1 - momentum)
+        wanted = torch._foreach_lerp(gradients, momenta, momentum)  # Nesterov
         updates = orthogonalize(torch.stack(wanted))  # (N, R, C)
         rows, columns = parameters[0].shape
         scale = lr * max(1.0, rows / columns) ** 0.5
-        for parameter, update in zip(parameters, updates, strict=True):
-            parameter.mul_(1 - lr * group["weight_decay"]).add_(update.to(parameter.dtype), alpha=-scale)
+        torch._foreach_mul_(parameters, 1 - lr * group["weight_decay"])
+        torch._foreach_add_(parameters, list(updates.to(parameters[0].dtype).unbind()), alpha=-scale)
 
 
 def orthogonalize(matrices: torch.Tensor) -> torch.Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from nightforge.blueprint.synthesis import pools
 from nightforge.blueprint.synthesis.draw import Draw, Impossible, Pattern, say, seconds, turn, xyz
 from nightforge.blueprint.synthesis.parts import Part, block, call, feed, get, publish, pure, put, ref
-from nightforge.blueprint.synthesis.sums import SUMS
+from nightforge.blueprint.synthesis.sums import SUMS, keep_event_value
 from nightforge.blueprint.synthesis.values import actor, delta_seconds, place
 
 PRINT_WORDS = ("print {s}", "print {s}", "show the message {s}", "display {s}", "write {s}")
@@ -46,6 +46,37 @@ def print_measured(d: Draw) -> Part:
     return call("PrintString", inputs={"InString": source}).said(
         d.word(("print {s}", "show {s}", "display {s}")).format(s=source.phrase)
     )
+
+
+def print_reached(d: Draw) -> Part:
+    """Print what the event or loop hands over: the damage, the index, the element, the name of an actor."""
+    label, type_ = d.reached()
+    source, said = ref(label), f"the {label}"
+    if type_ == "Actor" and d.chance(0.7):
+        source, said = pure("GetDisplayName", inputs={"Object": ref(label)}), f"the name of {said}"
+    step = call("PrintString", inputs={"InString": source})
+    return step.said(d.word(("print {s}", "show {s}", "display {s}")).format(s=said))
+
+
+def act_on_reached(d: Draw) -> Part:
+    """Do something to the actor the event or loop hands over."""
+    label = "element" if d.labels.get("element") == "Actor" else d.label("Actor")
+    target, said = ref(label), f"the {label}"
+    kind = d.rng.random()
+    if kind < 0.35:
+        return call("DestroyActor", inputs={"Target": target}).said(f"destroy {said}")
+    if kind < 0.6:
+        amount = d.pick(pools.AMOUNTS)
+        step = call("ApplyDamage", inputs={"DamagedActor": target}, BaseDamage=amount)
+        return step.said(f"apply {say(amount)} damage to {said}")
+    if kind < 0.75:
+        hidden = d.chance(0.6)
+        step = call("SetActorHiddenInGame", inputs={"Target": target}, bNewHidden=hidden)
+        return step.said(f"{'hide' if hidden else 'unhide'} {said}")
+    type_, words = d.pick((("ArrayAdd", "add {a} to {v}"), ("ArrayRemove", "remove {a} from {v}")))
+    items = d.variable("Array<Actor>")
+    step = call(type_, inputs={"Array": get(items), "Item": target})
+    return step.said(words.format(a=said, v=items))
 
 
 def print_name(d: Draw) -> Part:
@@ -439,6 +470,20 @@ ACTIONS = (
 )
 
 
+REACHED = (
+    Pattern(print_reached, 5.0, ("PrintString",)),
+    Pattern(act_on_reached, 5.0, ("DestroyActor", "ApplyDamage", "ArrayAdd", "ArrayRemove")),
+    Pattern(keep_event_value, 2.0, ("SetVar",)),
+)
+REACHING, IN_LOOP = 0.22, 0.6  # odds that a step uses what its event, or its loop, hands over
+
+
 def action(d: Draw) -> Part:
     """Draw one step that continues into the next."""
+    looping = "element" in d.labels or "index" in d.labels
+    if d.labels and d.chance(IN_LOOP if looping else REACHING):
+        try:
+            return d.choose(REACHED)
+        except Impossible:
+            return d.choose(ACTIONS)
     return d.choose(ACTIONS)

@@ -132,6 +132,14 @@ class Draw:
             raise Impossible(f"no {type_} in reach")
         return self.pick(found)
 
+    def reached(self) -> tuple[str, str]:
+        """A label in reach and its type; the frame time is asked for by name, never just printed."""
+        found = [(label, type_) for label, type_ in self.labels.items() if label != "delta seconds"]
+        if not found:
+            raise Impossible("nothing in reach")
+        newest = found[-2:]  # a loop in an event: what the loop hands over
+        return self.pick(newest)
+
     def vector(self) -> Struct:
         """A place or a push: mostly along one axis."""
         axes = self.pick((("X",), ("Y",), ("Z",), ("Z",), ("X", "Z"), ("X", "Y", "Z")))

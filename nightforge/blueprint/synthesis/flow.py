@@ -182,7 +182,8 @@ def for_loop(d: Draw) -> Part:
 def for_each(d: Draw) -> Part:
     type_ = d.pick(("Actor", "Actor", "String", "Int"))
     items = d.variable(f"Array<{type_}>")
-    bodies, said, tail = _repeat(d, {"element": type_, "index": "Int"})
+    given = {"element": type_, "index": "Int"} if d.chance(0.25) else {"element": type_}
+    bodies, said, tail = _repeat(d, given)
     part = publish(flow("ForEachLoop", bodies), element="ArrayElement", index="ArrayIndex")
     words = d.word(
         ("for each element of {v}, {a}", "loop over {v} and each time {a}", "go through {v} and for each {a}")
@@ -236,16 +237,16 @@ def needs_depth(build: Callable[[Draw], Part]) -> Callable[[Draw], Part]:
 
 MOVES = (Pattern(action, 8.0, ()), Pattern(wait, 0.6, ("Delay", "RetriggerableDelay")))
 FLOWS = (
-    Pattern(branch, 52.0, ("Branch",)),
-    Pattern(valid_branch, 1.2, ("IsValidBranch",)),
-    Pattern(cast, 3.2, ("CastToCharacter", "CastToPawn", "CastToPlayerController")),
-    Pattern(do_once, 3.0, ("DoOnce", "DoN")),
-    Pattern(flip_flop, 2.6, ("FlipFlop",)),
-    Pattern(for_loop, 3.2, ("ForLoop",)),
-    Pattern(for_each, 3.2, ("ForEachLoop",)),
-    Pattern(while_loop, 1.4, ("WhileLoop",)),
-    Pattern(needs_depth(sequence), 3.0, ("Sequence",)),
-    Pattern(needs_depth(multi_gate), 2.0, ("MultiGate",)),
-    Pattern(needs_depth(switch_int), 2.6, ("SwitchOnInt",)),
-    Pattern(needs_depth(switch_text), 2.2, ("SwitchOnString",)),
+    Pattern(branch, 75.0, ("Branch",)),
+    Pattern(valid_branch, 1.6, ("IsValidBranch",)),
+    Pattern(cast, 4.0, ("CastToCharacter", "CastToPawn", "CastToPlayerController")),
+    Pattern(do_once, 3.4, ("DoOnce", "DoN")),
+    Pattern(flip_flop, 4.0, ("FlipFlop",)),
+    Pattern(for_loop, 4.5, ("ForLoop",)),
+    Pattern(for_each, 8.0, ("ForEachLoop",)),
+    Pattern(while_loop, 1.6, ("WhileLoop",)),
+    Pattern(needs_depth(sequence), 3.5, ("Sequence",)),
+    Pattern(needs_depth(multi_gate), 2.5, ("MultiGate",)),
+    Pattern(needs_depth(switch_int), 3.6, ("SwitchOnInt",)),
+    Pattern(needs_depth(switch_text), 3.0, ("SwitchOnString",)),
 )

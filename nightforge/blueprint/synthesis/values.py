@@ -18,10 +18,10 @@ def actor(d: Draw) -> Part:
     """An actor a person can point at: one from the event, a variable, or the player."""
     kind = d.rng.random()
     labels = [label for label, type_ in d.labels.items() if type_ == "Actor"]
-    if labels and kind < 0.6:
+    if labels and kind < 0.75:
         label = d.pick(labels)
         return ref(label).said(f"the {label}")
-    if kind < 0.85:
+    if kind < 0.88:
         return get(d.variable("Actor"))
     return pure("GetPlayerPawn").said("the player pawn")
 
@@ -40,10 +40,10 @@ def place(d: Draw) -> Part:
 def float_source(d: Draw) -> Part:
     """A number that comes from somewhere: a variable, the event, or a measurement."""
     kind = d.rng.random()
+    if "damage" in d.labels and kind < 0.6:
+        return ref("damage").said("the damage")
     if kind < 0.6:
         return get(d.variable("Float"))
-    if "damage" in d.labels and kind < 0.9:
-        return ref("damage").said("the damage")
     if "delta seconds" in d.labels and kind < 0.85:
         return ref("delta seconds").said("delta seconds")
     return d.pick((game_time, axis_value))(d)
@@ -75,7 +75,10 @@ def bool_is(d: Draw) -> Part:
 def number_is(d: Draw) -> Part:
     """A Float or Int variable, or a measured number, against a literal or another variable."""
     kind, words = d.pick(COMPARISONS)
-    if d.chance(0.4):
+    counted = [label for label, type_ in d.labels.items() if type_ == "Int"]
+    if counted and d.chance(0.6):
+        left, limit = ref(counted[0]).said(f"the {counted[0]}"), float(d.pick(pools.SMALL_INTS))
+    elif d.chance(0.4):
         left = get(d.variable("Int"))
         limit = float(d.pick((0, *pools.SMALL_INTS, *pools.LARGE_INTS)))
     else:
@@ -192,16 +195,16 @@ def both(d: Draw) -> Part:
 
 
 PLAIN_CONDITIONS = (
-    Pattern(bool_is, 5.0, ("GetVar", "Not")),
-    Pattern(number_is, 7.0, ("GreaterThan", "LessThan", "GreaterEqual", "LessEqual")),
+    Pattern(bool_is, 20.0, ("GetVar", "Not")),
+    Pattern(number_is, 24.0, ("GreaterThan", "LessThan", "GreaterEqual", "LessEqual")),
     Pattern(int_is, 2.0, ("EqualInt", "NotEqualInt")),
-    Pattern(tagged, 2.5, ("ActorHasTag",)),
+    Pattern(tagged, 3.0, ("ActorHasTag",)),
     Pattern(valid, 1.2, ("IsValid",)),
-    Pattern(distance_is, 2.0, ("GetDistanceTo",)),
+    Pattern(distance_is, 3.0, ("GetDistanceTo",)),
 )
 CONDITIONS = (
     *PLAIN_CONDITIONS,
-    Pattern(both, 14.0, ("And", "Or")),
+    Pattern(both, 10.0, ("And", "Or")),
     Pattern(multiple_of, 1.0, ("Modulo", "EqualInt")),
     Pattern(text_is, 1.2, ("EqualString",)),
     Pattern(text_long, 1.0, ("StringLength",)),
