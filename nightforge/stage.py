@@ -14,6 +14,7 @@ A stage is its docstring, one lazy import, one call, its exit:
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import logging
 import os
 import signal
@@ -85,8 +86,8 @@ class Reporter:
         """Show one answered exam prompt."""
         self._send("answer", **fields)
 
-    def start(self, stage_key: str) -> None:
-        self._send("start", pid=os.getpid(), stage=stage_key)
+    def start(self, stage_key: str, stacks: str | None = None) -> None:
+        self._send("start", pid=os.getpid(), stage=stage_key, stacks=stacks)
 
     def finish(self, result: dict[str, Any]) -> None:
         if self._events is not None:  # the record that makes a stage "done" must not be lost quietly
@@ -145,7 +146,7 @@ def stage_main(
         return _complain(from_os_error(error))
     report = Reporter(events, _show)
     stage = Stage(config, project, args, report, StopFlag(project, args.run_dir), key, args.run_dir)
-    report.start(key)
+    report.start(key, _show_stacks_when_asked(args.run_dir, key))
     try:
         report.finish(run(stage))
         return ExitCode.DONE
@@ -193,6 +194,20 @@ class StopFlag:
         except InputError:  # unreadable is not "nobody asked": stopping is the safe reading. # ops A5
             return True
         return request is not None and request.get("run_id") == self._run_id
+
+
+def _show_stacks_when_asked(run_dir: Path | None, key: str) -> str | None:
+    """Let the guard have the stacks of all threads (SIGUSR1); works even while C code holds the interpreter
+    lock. Returns the file's name, or None where it cannot be done. # ops H6
+    """
+    if run_dir is None or not hasattr(signal, "SIGUSR1"):
+        return None
+    try:
+        file = (run_dir / f"{key}.stacks.txt").open("a", encoding="utf-8")
+    except OSError:
+        return None
+    faulthandler.register(signal.SIGUSR1, file, all_threads=True)
+    return file.name
 
 
 def _parser(

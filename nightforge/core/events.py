@@ -46,6 +46,17 @@ def read_events(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]
 
     A missing file reads as empty. A whole line that is not a JSON object becomes a `message` event saying so.
     """
+    data, offset = _whole_lines(path, offset)
+    return [_decode(line, path) for line in data if line.strip()], offset
+
+
+def read_lines(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
+    """Read JSON objects of any kind in the same way; whatever is not one is left out."""
+    data, offset = _whole_lines(path, offset)
+    return [value for line in data if (value := _object(line)) is not None], offset
+
+
+def _whole_lines(path: Path, offset: int) -> tuple[list[bytes], int]:
     try:
         with path.open("rb") as file:
             file.seek(offset)
@@ -53,14 +64,19 @@ def read_events(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]
     except FileNotFoundError:
         return [], offset
     end = data.rfind(b"\n") + 1
-    return [_decode(line, path) for line in data[:end].splitlines() if line.strip()], offset + end
+    return data[:end].splitlines(), offset + end
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _decode(line: bytes, path: Path) -> dict[str, Any]:
-    try:
-        event = json.loads(line)
-    except ValueError:
-        event = None
-    if isinstance(event, dict) and event.get("type") in EVENT_TYPES:
+    event = _object(line)
+    if event is not None and event.get("type") in EVENT_TYPES:
         return event
     return {"seq": 0, "time": utc_now(), "type": "message", "text": f"unreadable event line in {path.name}"}

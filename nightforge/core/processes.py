@@ -1,9 +1,8 @@
 """Starting, knowing and ending processes: the one module in which Linux and Windows differ.
 
-Three facts carry everything else. A process is known by (boot, pid, start time), never by its pid alone (#
-ops P1). The operating-system lock decides who runs, the record beside it only informs (# ops P2). A stage
-never outlives its orchestrator: on Linux by the parent-death signal (`death_link.py`), on Windows by a job
-object (# ops K4, K5).
+Two facts carry everything else. A process is known by (boot, pid, start time), never by its pid alone (# ops
+P1). The operating-system lock decides who runs, the record beside it only informs (# ops P2). How a guard
+owns the processes of its stage is in `tree.py`.
 
 psutil is imported where it is needed, so that `launch_pipeline.py --status` stays instant and works
 without it on Linux.
@@ -17,16 +16,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    import psutil
+from typing import IO, Any, NamedTuple
 
 TAG_VARIABLE = "NIGHTFORGE_RUN_TAG"
-_DEATH_LINK = Path(__file__).with_name("death_link.py")
 _PROC = Path("/proc")
 
 # Windows process creation flags (winbase.h). Not DETACHED_PROCESS: without a console each child would open
@@ -35,11 +30,6 @@ _NEW_PROCESS_GROUP = 0x00000200
 _NO_WINDOW = 0x08000000
 _BREAKAWAY_FROM_JOB = 0x01000000
 _ACCESS_DENIED = 5
-
-if sys.platform == "win32":
-    _FORCE = signal.SIGTERM  # TerminateProcess
-else:
-    _FORCE = signal.SIGKILL
 
 
 # ---- identity --------------------------------------------------------------------------------------------
@@ -68,13 +58,38 @@ class ProcessIdentity:
             return None
 
 
-def parse_stat(text: str) -> tuple[str, int, int, int]:
-    """Read /proc/PID/stat into (state, process group, session, start ticks).
+class Stat(NamedTuple):
+    """What /proc tells of a process; `started` is clock ticks since boot."""
+
+    state: str
+    parent: int
+    session: int
+    started: int
+
+
+def parse_stat(text: str) -> Stat:
+    """Read /proc/PID/stat.
 
     Field 2, the name, may hold spaces and brackets: fields count from the last `)`. Source: proc(5).
     """
     fields = text[text.rindex(")") + 2 :].split()  # fields[0] is field 3, the state
-    return fields[0], int(fields[2]), int(fields[3]), int(fields[19])
+    return Stat(fields[0], int(fields[1]), int(fields[3]), int(fields[19]))
+
+
+def linux_processes(pids: Iterable[str] | None = None) -> Iterator[tuple[int, int, int]]:
+    """Look through /proc, or at some pids in it: (pid, parent, start ticks) of every living process."""
+    for entry in os.listdir(_PROC) if pids is None else pids:
+        if entry.isdigit() and (found := _stat(int(entry))) is not None:
+            yield int(entry), found.parent, found.started
+
+
+def _stat(pid: int) -> Stat | None:
+    """Read one living process; None when it is gone or dead."""
+    try:
+        found = parse_stat((_PROC / str(pid) / "stat").read_text(errors="replace"))
+    except (OSError, ValueError, IndexError):
+        return None
+    return None if found.state in "ZX" else found
 
 
 def boot_id() -> str:
@@ -93,11 +108,8 @@ def identity_of(pid: int, nonce: str = "") -> ProcessIdentity | None:
 
 
 def _linux_start(pid: int) -> int | None:
-    try:
-        state, _, _, started = parse_stat((_PROC / str(pid) / "stat").read_text(errors="replace"))
-    except (OSError, ValueError, IndexError):
-        return None
-    return None if state in "ZX" else started
+    found = _stat(pid)
+    return found.started if found else None
 
 
 def _portable_start(pid: int) -> int | None:
@@ -257,147 +269,41 @@ def _popen_detached(
     )
 
 
-def spawn_stage(argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> OwnedProcess:
-    """Start `python argv...` in its own session, bound to our life; its output comes as one pipe.
-
-    Must be called from the main thread: the parent-death signal follows the thread that started the child.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        raise RuntimeError("a stage must be started from the main thread")
-    environment = dict(env)
-    command = [python_executable(environment), *argv]
-    if sys.platform == "linux":
-        command = [sys.executable, "-I", "-S", str(_DEATH_LINK), str(os.getpid()), *command]
-    windows = sys.platform == "win32"
-    process = subprocess.Popen(
-        command,
-        cwd=cwd,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=not windows,
-        creationflags=_NEW_PROCESS_GROUP | _NO_WINDOW if windows else 0,
-        bufsize=0,
-    )
-    return OwnedProcess(process, environment.get(TAG_VARIABLE, ""))
-
-
-def bind_children() -> None:
-    """Windows: put this process into a kill-on-close job, so that its stages end with it."""
-    if sys.platform == "win32":
-        from nightforge.core.windows_job import enter_job
-
-        enter_job()
+def windows_stage_flags() -> int:
+    """Return the creation flags of a stage on Windows."""
+    return _NEW_PROCESS_GROUP | _NO_WINDOW
 
 
 # ---- ending ----------------------------------------------------------------------------------------------
 
 
-class OwnedProcess:
-    """A stage and everything it has started."""
-
-    def __init__(self, process: subprocess.Popen[bytes], tag: str) -> None:
-        assert process.stdout is not None
-        self._process = process
-        self._tag = tag
-        self.pid = process.pid
-        self.output: IO[bytes] = process.stdout
-
-    def wait(self, timeout_s: float) -> int | None:
-        """Return the exit code (minus the signal number on Linux), or None if it still runs."""
-        try:
-            return self._process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            return None
-
-    def terminate(self) -> None:
-        """Ask the whole tree to end; on Windows, which has no polite way, the stop request must do."""
-        if sys.platform != "win32":
-            self._signal(signal.SIGTERM)
-            self._signal(signal.SIGCONT)  # a stopped process keeps SIGTERM pending
-
-    def kill(self, limit_s: float = 10.0) -> list[int]:
-        """End the whole tree by force; returns the pids that are still there after `limit_s`.
-
-        Repeats until two looks in a row find nobody, since a dying tree can still start processes. # ops K2
-        """
-        deadline = time.monotonic() + limit_s
-        empty_looks = 0
-        members: list[psutil.Process] = []
-        while empty_looks < 2 and time.monotonic() < deadline:
-            members = self.members()
-            empty_looks = 0 if members else empty_looks + 1
-            _send(members, _FORCE)
-            self._process.poll()
-            if members:
-                time.sleep(0.02)
-        return [member.pid for member in members]
-
-    def members(self) -> list[psutil.Process]:
-        """List the living processes that are ours: descendants, our session, or our tag. # ops K6"""
-        import psutil
-
-        found: dict[int, psutil.Process] = {}
-        if self._process.poll() is None:
-            try:
-                root = psutil.Process(self.pid)
-                found = {process.pid: process for process in (root, *root.children(recursive=True))}
-            except psutil.Error:
-                found = {}
-        for pid in _linux_members(self.pid, self._tag):
-            try:
-                found.setdefault(pid, psutil.Process(pid))
-            except psutil.NoSuchProcess:
-                continue
-        return list(found.values())
-
-    def _signal(self, number: int) -> None:
-        _send(self.members(), number)
-
-
-def _send(processes: Sequence[psutil.Process], number: int) -> None:
-    import psutil
-
-    for process in processes:
-        try:
-            process.send_signal(number)  # psutil compares the start time first, so a reused pid is not hit
-        except psutil.Error:
-            continue  # ended by itself, which is what we wanted
-
-
-def _linux_members(session: int, tag: str) -> list[int]:
-    """Find living processes of a session or with our tag in their environment, by looking through /proc."""
+def _tagged(tag: str) -> list[int]:
+    """Find living processes that carry our tag in their environment, by looking through /proc. # ops K6"""
     if sys.platform != "linux":
         return []
-    wanted = f"{TAG_VARIABLE}={tag}".encode() if tag else None
+    wanted = f"{TAG_VARIABLE}={tag}".encode()
     found: list[int] = []
-    for entry in os.listdir(_PROC):
-        if not entry.isdigit() or int(entry) == os.getpid():
-            continue
+    for pid, _, _ in linux_processes():
         try:
-            state, _, its_session, _ = parse_stat((_PROC / entry / "stat").read_text(errors="replace"))
-            if state in "ZX":
-                continue
-            if its_session == session or (wanted and wanted in _environment(entry)):
-                found.append(int(entry))
-        except (OSError, ValueError, IndexError):
+            if pid != os.getpid() and wanted in _environment(pid):
+                found.append(pid)
+        except OSError:
             continue  # gone while we looked, or not ours to read
     return found
 
 
-def _environment(pid: str) -> list[bytes]:
-    return (_PROC / pid / "environ").read_bytes().split(b"\0")
+def _environment(pid: int) -> list[bytes]:
+    return (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
 
 
 def sweep_tagged(tag: str, limit_s: float = 5.0) -> list[int]:
-    """End what a killed orchestrator left behind (on Windows its job did); returns the pids."""
+    """End what a killed guard left behind (on Windows its job did); returns the pids."""
     import psutil
 
     swept: set[int] = set()
     deadline = time.monotonic() + limit_s
     while tag and time.monotonic() < deadline:
-        pids = _linux_members(session=-1, tag=tag)
+        pids = _tagged(tag)
         if not pids:
             break
         for pid in pids:

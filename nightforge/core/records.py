@@ -54,5 +54,28 @@ def current_state(project: Project) -> dict[str, Any]:
     if state is None:
         return {"schema_version": 1, "run_id": "", "status": "idle", "stages": [], "resumable": False}
     if state.get("status") in ACTIVE and running_record(project) is None:
-        state.update(status="interrupted", resumable=True, eta=None)
+        state.update(status="interrupted", resumable=True, eta=None, guarded=guarded_stage(project, state))
     return state
+
+
+def order_path(run_dir: Path, stage: str, attempt: int, kind: str = "order", ending: str = ".json") -> Path:
+    """Return the path of one of an attempt's records; see `nightforge/pipeline/guard.py` for the kinds."""
+    return run_dir / "attempts" / f"{stage}-{attempt}.{kind}{ending}"
+
+
+def guard_of(run_dir: Path, stage: str, attempt: int) -> ProcessIdentity | None:
+    """Return who guards an attempt, if that guard lives."""
+    record = read_object(order_path(run_dir, stage, attempt, "guard")) or {}
+    identity = ProcessIdentity.from_dict(record.get("guard"))
+    return identity if identity is not None and is_alive(identity) else None
+
+
+def guarded_stage(project: Project, state: dict[str, Any]) -> dict[str, Any] | None:
+    """Return `{"stage", "attempt", "pid"}` of the stage that goes on under its guard, or None."""
+    current = (state.get("current") or {}).get("stage")
+    for stage in state.get("stages") or ():
+        if stage.get("id") == current:
+            attempt = int(stage.get("attempt") or 0)
+            identity = guard_of(project.run_dir(str(state["run_id"])), str(current), attempt)
+            return {"stage": current, "attempt": attempt, "pid": identity.pid} if identity else None
+    return None

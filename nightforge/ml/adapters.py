@@ -56,9 +56,9 @@ def add_adapter(model: Any, config: Config) -> Any:
 def folded(model: Any) -> Iterator[int]:
     """Let adapted layers compute (W + s B A) x inside the block: one product instead of three.
 
-    The function, its gradients and the saved adapter are the same. For T tokens, layers of width d and rank r a
-    step costs about 3 d T d products instead of (2 d + 6 r) T d, so only layers with 6 r >= d are folded, and
-    only unquantised ones without dropout: those of the small profiles. Yields the number of folded layers.
+    The function, its gradients and the saved adapter are the same. For T tokens, layers of width d and rank
+    r a step costs about 3 d T d products instead of (2 d + 6 r) T d, so only layers with 6 r >= d are folded,
+    and only unquantised ones without dropout: those of profile `tiny`. Yields the number of folded layers.
     """
     layers = [layer for layer in model.modules() if _gains_by_folding(layer)]
     for layer in layers:
@@ -77,7 +77,7 @@ def _gains_by_folding(layer: Any) -> bool:
         return False
     (name,) = layer.active_adapters
     plain = isinstance(layer.lora_dropout[name], torch.nn.Identity)
-    return plain and 6 * layer.r[name] >= min(layer.in_features, layer.out_features)
+    return plain and bool(6 * layer.r[name] >= min(layer.base_layer.weight.shape))
 
 
 def _folded_forward(layer: Any, x: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""One execution of one stage: its process, its log, its events."""
+"""One execution of one stage: its guard, its log, its events, and how to find it again after a crash."""
 
 from __future__ import annotations
 
@@ -6,35 +6,47 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from nightforge.config import Config
-from nightforge.core.events import read_events
+from nightforge.core.atomic import write_json
+from nightforge.core.events import read_events, read_lines
 from nightforge.core.paths import Project
-from nightforge.core.processes import TAG_VARIABLE, spawn_stage
-from nightforge.pipeline.output import Pump
+from nightforge.core.processes import TAG_VARIABLE, sweep_tagged
+from nightforge.core.records import guard_of, order_path, read_object
+from nightforge.pipeline.guards import GuardHandle, Guards
 from nightforge.pipeline.registry import StageSpec
+from nightforge.pipeline.stall import Limits
+from nightforge.pipeline.supervise import Grace
+
+GUARD_LOST = "guard_lost"
+
+
+class Ended(NamedTuple):
+    """How an attempt ended, by its guard's exit record. `ended_for` is why the guard ended it, or None."""
+
+    exit_code: int
+    ended_for: str | None = None
+    survivors: tuple[int, ...] = ()
 
 
 class Attempt(Protocol):
     """What the runner needs of a running stage; tests pass one that plays a script."""
 
-    pid: int
-
-    def wait(self, timeout_s: float) -> int | None:
-        """Return the exit code, or None if it still runs after `timeout_s`."""
+    def wait(self, timeout_s: float) -> Ended | None:
+        """Return how it ended, or None if it still runs after `timeout_s`."""
 
     def new_events(self) -> list[dict[str, Any]]:
-        """Return the events written since the last call."""
+        """Return the events the stage has written since the last call."""
 
-    def terminate(self) -> None:
-        """Ask the tree to end."""
+    def new_signs(self) -> list[dict[str, Any]]:
+        """Return what the guard has noticed or done since the last call."""
 
-    def kill(self) -> None:
-        """End the tree by force."""
+    def end_now(self) -> None:
+        """Have the guard end the stage within its grace time."""
 
-    def close(self) -> list[int]:
-        """After the end: remove what it left behind, finish the log; returns pids that would not go."""
+    def close(self) -> None:
+        """After the end: remove what a lost guard left behind."""
 
 
 @dataclass(frozen=True)
@@ -44,54 +56,102 @@ class StageContext:
     project: Project
     run_dir: Path
     environment: Mapping[str, str]
+    guards: Guards
 
-    def spawn(self, spec: StageSpec, attempt: int) -> Attempt:
-        """Start a stage; raises OSError when the system refuses."""
-        return ProcessAttempt(self, spec, attempt)
-
-
-class ProcessAttempt:
-    """An attempt as a real process: `python scripts/NN_x.py --run-dir ... --stage-key ... --config ...`."""
-
-    def __init__(self, context: StageContext, spec: StageSpec, attempt: int) -> None:
-        self._events = context.run_dir / f"{spec.key}.events.jsonl"
-        self._offset = settle(self._events)
-        log = context.run_dir / f"{spec.key}.log"
-        argv = [
-            str(context.project.root / spec.script),
-            "--run-dir",
-            str(context.run_dir),
-            "--stage-key",
-            spec.key,
-            "--config",
-            str(context.run_dir / "config.json"),
-            *spec.args,
-        ]
+    def spawn(self, spec: StageSpec, attempt: int, limits: Limits, grace: Grace) -> Attempt:
+        """Start a stage under a guard; raises OSError when the system refuses."""
+        events = self.run_dir / f"{spec.key}.events.jsonl"
+        log = self.run_dir / f"{spec.key}.log"
+        offset = settle(events)
         _head_line(log, f"==== attempt {attempt}: python {spec.script} {' '.join(spec.args)}".rstrip())
-        self._process = spawn_stage(argv, context.project.root, context.environment)
-        self.pid = self._process.pid
-        self._pump = Pump(self._process.output, log)
-        self._pump.start()
+        tag = f"{self.environment[TAG_VARIABLE]}-{spec.key}-{attempt}"
+        order = {
+            "stage": spec.key,
+            "attempt": attempt,
+            "attempts": str(order_path(self.run_dir, spec.key, attempt).parent),
+            "tag": tag,
+            "argv": [
+                str(self.project.root / spec.script),
+                "--run-dir",
+                str(self.run_dir),
+                "--stage-key",
+                spec.key,
+                "--config",
+                str(self.run_dir / "config.json"),
+                *spec.args,
+            ],
+            "cwd": str(self.project.root),
+            "events": str(events),
+            "events_offset": offset,
+            "log": str(log),
+            "limits": list(limits),
+            "grace": list(grace),
+        }
+        # The intent stands before the deed: after a crash it tells whose processes to look for. # ops A7
+        write_json(order_path(self.run_dir, spec.key, attempt), order)
+        handle = self.guards.start({**order, "env": {**self.environment, TAG_VARIABLE: tag}})
+        return GuardedAttempt(self.run_dir, spec.key, attempt, order, handle)
 
-    def wait(self, timeout_s: float) -> int | None:
-        return self._process.wait(timeout_s)
+    def attach(self, spec: StageSpec, attempt: int) -> Attempt | None:
+        """Take up an attempt again whose orchestrator is gone: its guard lives, or it has succeeded unseen.
+        None when there is nothing to take up.
+        """
+        order = read_object(order_path(self.run_dir, spec.key, attempt))
+        if order is None:
+            return None
+        identity = guard_of(self.run_dir, spec.key, attempt)
+        handle = GuardHandle.of(identity) if identity else None
+        unread = read_object(order_path(self.run_dir, spec.key, attempt, "exit"))
+        if handle is None and (unread is None or unread.get("exit_code") != 0):
+            return None  # a failure or a stop of that time is tried again like any other
+        return GuardedAttempt(self.run_dir, spec.key, attempt, order, handle)
+
+
+class GuardedAttempt:
+    """An attempt as a real process under its guard."""
+
+    def __init__(
+        self, run_dir: Path, key: str, number: int, order: Mapping[str, Any], guard: GuardHandle | None
+    ) -> None:
+        self._run_dir, self._key, self._number = run_dir, key, number
+        self._events, self._offset = Path(order["events"]), int(order["events_offset"])
+        self._signs = order_path(run_dir, key, number, "signs", ".jsonl")
+        self._signs_offset = 0
+        self._tag = str(order["tag"])
+        self._guard = guard
+        self._lost = False
+
+    def wait(self, timeout_s: float) -> Ended | None:
+        gone = self._guard is None or self._guard.wait(timeout_s)
+        record = read_object(order_path(self._run_dir, self._key, self._number, "exit")) if gone else None
+        if record is not None:
+            return _ended(record)
+        if not gone:
+            return None
+        self._lost = True
+        return Ended(-9, GUARD_LOST)
 
     def new_events(self) -> list[dict[str, Any]]:
         events, self._offset = read_events(self._events, self._offset)
         return events
 
-    def terminate(self) -> None:
-        self._process.terminate()
+    def new_signs(self) -> list[dict[str, Any]]:
+        signs, self._signs_offset = read_lines(self._signs, self._signs_offset)
+        return signs
 
-    def kill(self) -> None:
-        self._process.kill()
+    def end_now(self) -> None:
+        write_json(order_path(self._run_dir, self._key, self._number, "end"), {"by": os.getpid()})
 
-    def close(self) -> list[int]:
-        survivors = self._process.kill()
-        self._pump.finish()
-        if not self._pump.is_alive():
-            self._process.output.close()
-        return survivors
+    def close(self) -> None:
+        if self._lost:
+            sweep_tagged(self._tag)
+
+
+def _ended(record: Mapping[str, Any]) -> Ended:
+    if record.get("error"):
+        raise OSError(str(record["error"]))
+    survivors = tuple(int(pid) for pid in record.get("survivors", ()))
+    return Ended(int(record["exit_code"]), record.get("ended_for"), survivors)
 
 
 def settle(path: Path) -> int:

@@ -75,10 +75,13 @@ def _run_started(_: LiveState, event: Event) -> LiveState:
 
 
 def _run_resumed(state: LiveState, event: Event) -> LiveState:
-    """Stages that are done stay done; all others start over, and their attempts go on counting."""
+    """Stages that are done stay done; all others start over, and their attempts go on counting. A stage that
+    goes on under its guard is left as it is.
+    """
+    goes_on = event.get("goes_on")
     stages = tuple(
         stage
-        if stage.status in FINISHED
+        if stage.status in FINISHED or stage.id == goes_on
         else replace(stage, status="pending", message="", progress=None, step=None, eta_s=None, ended_at=None)
         for stage in state.stages
     )
@@ -88,7 +91,7 @@ def _run_resumed(state: LiveState, event: Event) -> LiveState:
         pid=event["pid"],
         ended_at=None,
         stages=stages,
-        current=None,
+        current=state.current if goes_on else None,
         retry=None,
         stop=None,
         result=None,
@@ -115,6 +118,13 @@ def _stage_started(state: LiveState, event: Event) -> LiveState:
     )
     status = "stopping" if state.stop else "running"
     return replace(state, status=status, retry=None, current=Current(key, now, now))
+
+
+def _stage_taken_up(state: LiveState, event: Event) -> LiveState:
+    """An attempt that outlived its orchestrator is watched again."""
+    key = event["stage"]
+    state = _with_stage(state, key, status="running", ended_at=None)
+    return replace(state, status="running", current=Current(key, event["time"], event["time"]))
 
 
 def _stage_ended(state: LiveState, event: Event) -> LiveState:
@@ -226,6 +236,7 @@ _HANDLERS: dict[str, Callable[[LiveState, Event], LiveState]] = {
     "run_started": _run_started,
     "run_resumed": _run_resumed,
     "stage_started": _stage_started,
+    "stage_taken_up": _stage_taken_up,
     "stage_ended": _stage_ended,
     "retry_scheduled": _retry_scheduled,
     "stop_requested": _stop_requested,
@@ -243,6 +254,7 @@ _TRANSITIONS = frozenset(
         "run_started",
         "run_resumed",
         "stage_started",
+        "stage_taken_up",
         "stage_ended",
         "retry_scheduled",
         "stop_requested",

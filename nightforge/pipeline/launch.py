@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from nightforge.core.atomic import write_json
 from nightforge.core.control import read_stop_request, write_stop_request
 from nightforge.core.errors import ExitCode, InputError, NightforgeError, from_os_error
 from nightforge.core.logind import logout_warning
@@ -19,7 +20,7 @@ from nightforge.core.records import (
     NONCE_VARIABLE,
     current_state,
     last_record,
-    read_object,
+    order_path,
     running_record,
 )
 from nightforge.core.terminal import say
@@ -75,15 +76,19 @@ def dry_run(project: Project, options: Options) -> int:
 def stop(project: Project, now: bool = False) -> int:
     """Ask the running pipeline to stop; asking a second time ends the running stage within 30 s."""
     record = running_record(project)
-    if record is None:
+    state = current_state(project)
+    guarded = state.get("guarded")
+    if record is None and not guarded:
         say("No pipeline is running here; there is nothing to stop.")
         say("Next     python launch_pipeline.py --status")
         return 0
-    run_id = str(record["run_id"])
+    run_id = str(record["run_id"] if record else state["run_id"])
     standing = _standing_request(project)
     again = standing is not None and standing.get("run_id") == run_id
     write_stop_request(project, run_id, "terminal", now=now or again)
-    state = read_object(project.live_state) or {}
+    if guarded and (now or again):  # no orchestrator to pass it on
+        end_order = order_path(project.run_dir(run_id), guarded["stage"], guarded["attempt"], "end")
+        write_json(end_order, {"by": "terminal"})
     stage = (state.get("current") or {}).get("stage")
     what = f"stage {stage}" if stage else "the run"
     if now or again:
@@ -168,6 +173,9 @@ def _refuse_early(project: Project, options: Options) -> Any:
 
 def _interrupted_note(project: Project, options: Options) -> str:
     state = current_state(project)
+    if state.get("guarded"):
+        where = f"run {state['run_id']} has lost its orchestrator, but stage {state['guarded']['stage']}"
+        return f"Note     {where} goes on under its guard; this start takes that run up again"
     if options.resume is not None or not state.get("resumable"):
         return ""
     return (

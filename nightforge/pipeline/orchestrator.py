@@ -21,7 +21,6 @@ from nightforge.core.errors import InputError, TemporaryError
 from nightforge.core.paths import Project
 from nightforge.core.processes import (
     ProjectLock,
-    bind_children,
     identity_of,
     ignore_hangup,
     on_stop_signals,
@@ -30,12 +29,13 @@ from nightforge.core.processes import (
 from nightforge.core.records import (
     ACTIVE,
     NONCE_VARIABLE,
-    last_record,
+    guarded_stage,
     read_object,
     record_path,
     running_record,
 )
 from nightforge.pipeline.attempts import StageContext, stage_environment
+from nightforge.pipeline.guards import Guards
 from nightforge.pipeline.hardware import HardwareSampler
 from nightforge.pipeline.history import TimingHistory
 from nightforge.pipeline.journal import JOURNAL, STATE, Journal, StateFiles, load_run
@@ -74,22 +74,30 @@ def orchestrate(
         signals = _Signals()
         stack.callback(on_stop_signals(signals.hear))
         ignore_hangup()
-        bind_children()
-        sweep_tagged(str((last_record(project) or {}).get("nonce", "")))
-        close_interrupted(project, clock)
+        goes_on = _guarded(project)
+        if goes_on is not None:  # a second run beside it would fight over the GPU: this one goes on instead
+            fresh, options = None, options._replace(resume=goes_on["run_id"])
+        else:
+            _sweep(project)
+            close_interrupted(project, clock)
         clear_stop_request(project)
         run = _prepare(project, fresh, options, command)
         log = stack.enter_context(_open_log(project, fresh=run.state is None))
         observers = [RunLog(log.write, clock.monotonic), *([observer] if observer else [])]
         _write_record(project, run, nonce, recorded_at=clock.now())
         stack.callback(lambda: _write_last_record(project, run, nonce, clock))
-        recorder = _begin(project, run, clock, observers, command)
+        recorder = _begin(project, run, clock, observers, command, goes_on)
         _write_record(project, run, nonce, ready_at=clock.now())
         stack.callback(clear_stop_request, project)
         sampler = HardwareSampler(project.root)
         sampler.start()
         stack.callback(sampler.end)
-        services = _services(project, run, nonce, clock, signals, sampler)
+        guards = Guards(log.file)
+        guards.prepare()
+        stack.callback(guards.end)
+        environment = stage_environment(project, run.config, run.run_id, nonce)
+        context = StageContext(project, run.folder, environment, guards)
+        services = _services(context, run, clock, _stop_reader(project, run.run_id, signals, clock), sampler)
         try:
             code = Runner(run.plan, run.config, recorder, services, policy).run()
         except Exception as error:  # our own mistake: the page must not show a run that nobody runs
@@ -131,6 +139,24 @@ def _take(project: Project, lock: ProjectLock, clock: Clock, stack: ExitStack) -
     stack.callback(lock.release)
 
 
+def _guarded(project: Project) -> dict[str, Any] | None:
+    """Return the stage of the last run that goes on under its guard, with its `run_id`."""
+    state = read_object(project.live_state) or {}
+    if state.get("status") not in ACTIVE:
+        return None
+    found = guarded_stage(project, state)
+    return {**found, "run_id": state["run_id"]} if found else None
+
+
+def _sweep(project: Project) -> None:
+    """End what a guard that was killed has left behind; whoever carries the tag of its last order is ours."""
+    state = read_object(project.live_state) or {}
+    attempts = project.run_dir(str(state.get("run_id") or "none")) / "attempts"
+    orders = sorted(attempts.glob("*.order.json"), key=lambda path: path.stat().st_mtime)
+    if orders:
+        sweep_tagged(str((read_object(orders[-1]) or {}).get("tag", "")))
+
+
 def close_interrupted(project: Project, clock: Clock) -> None:
     """Say in the journal of the last run that its orchestrator is gone, if it ended without a word.
 
@@ -155,7 +181,14 @@ def _prepare(project: Project, fresh: Run | None, options: Options, command: str
     return run
 
 
-def _begin(project: Project, run: Run, clock: Clock, observers: list[Any], command: str) -> Recorder:
+def _begin(
+    project: Project,
+    run: Run,
+    clock: Clock,
+    observers: list[Any],
+    command: str,
+    goes_on: dict[str, Any] | None,
+) -> Recorder:
     """Write the first event of the run, or the one that continues it."""
     recorder = Recorder(
         run.state or LiveState(),
@@ -165,7 +198,7 @@ def _begin(project: Project, run: Run, clock: Clock, observers: list[Any], comma
         observers,
     )
     if run.state is not None:
-        recorder.record("run_resumed", pid=os.getpid())
+        recorder.record("run_resumed", pid=os.getpid(), goes_on=goes_on["stage"] if goes_on else None)
         return recorder
     recorder.record(
         "run_started",
@@ -221,15 +254,18 @@ def _write_last_record(project: Project, run: Run, nonce: str, clock: Clock) -> 
 
 
 def _services(
-    project: Project, run: Run, nonce: str, clock: Clock, signals: _Signals, sampler: HardwareSampler
+    context: StageContext,
+    run: Run,
+    clock: Clock,
+    stop_request: Callable[[], dict[str, Any] | None],
+    sampler: HardwareSampler,
 ) -> Services:
-    history = TimingHistory(project.timing_history, run.config.profile)
-    environment = stage_environment(project, run.config, run.run_id, nonce)
-    context = StageContext(project, run.folder, environment)
+    history = TimingHistory(context.project.timing_history, run.config.profile)
     return Services(
         clock=clock,
         spawn=context.spawn,
-        stop_request=_stop_reader(project, run.run_id, signals, clock),
+        attach=context.attach,
+        stop_request=stop_request,
         hardware=lambda: sampler.latest,
         remember=history.remember,
         history=history.of_stages,
@@ -272,17 +308,17 @@ class _Log:
         self._fresh = fresh
 
     def __enter__(self) -> _Log:
-        self._file = self._path.open("ab", buffering=0)
+        self.file = self._path.open("ab", buffering=0)
         if self._fresh:
-            self._file.truncate(0)
+            self.file.truncate(0)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        self.file.close()
 
     def write(self, text: str) -> None:
         """Append a line; a full disk costs the line, not the run."""
         try:
-            self._file.write(text.encode())
+            self.file.write(text.encode())
         except OSError:
             return  # told by the journal's own alert

@@ -30,7 +30,7 @@ class Ending(NamedTuple):
     done: bool = False  # the stage wrote its `done` event
     error: dict[str, Any] | None = None  # its last `error` event
     stopping: bool = False  # a stop had been requested
-    killed_for: str | None = None  # why the orchestrator ended it: "stall", "stop", "teardown"; else None
+    killed_for: str | None = None  # why its guard ended it: stall, stop, teardown; or guard_lost
 
 
 class Verdict(NamedTuple):
@@ -76,6 +76,9 @@ def _failure(end: Ending, said: str) -> Verdict:
     kind = str((end.error or {}).get("kind", "") or "failed")
     if end.killed_for == "stall":
         return Verdict("failed", "stall", "no progress within the limit; the stage was ended", RESUME_COMMAND)
+    if end.killed_for == "guard_lost":
+        words = "the stage's guard was killed, and the stage ended with it; nobody here asked for it"
+        return Verdict("failed", "killed", words, RESUME_COMMAND)
     if code < 0:
         return Verdict("failed", "killed", _killed_words(-code), RESUME_COMMAND)
     if code == ExitCode.USAGE:

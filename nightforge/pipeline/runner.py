@@ -14,7 +14,7 @@ import msgspec
 from nightforge.config import Config
 from nightforge.core.clock import Clock, format_time, parse_time
 from nightforge.core.errors import ExitCode
-from nightforge.pipeline.attempts import Attempt
+from nightforge.pipeline.attempts import Attempt, Ended
 from nightforge.pipeline.eta import estimate
 from nightforge.pipeline.fold import FINISHED
 from nightforge.pipeline.plan import Plan
@@ -30,8 +30,9 @@ from nightforge.pipeline.retry import (
     max_tries,
     retry_decision,
 )
+from nightforge.pipeline.stall import Limits
 from nightforge.pipeline.states import LiveState
-from nightforge.pipeline.supervise import Grace, Supervisor, stall_limits
+from nightforge.pipeline.supervise import Grace, stall_limits
 
 _TICK_S = 0.1
 _ESTIMATE_S = 2.0
@@ -42,7 +43,8 @@ class Services:
     """What the runner touches of the world; tests pass fakes."""
 
     clock: Clock
-    spawn: Callable[[StageSpec, int], Attempt]
+    spawn: Callable[[StageSpec, int, Limits, Grace], Attempt]
+    attach: Callable[[StageSpec, int], Attempt | None]  # an attempt that outlived its orchestrator
     stop_request: Callable[[], dict[str, Any] | None]  # {"requested_at", "by", "now"}
     hardware: Callable[[], dict[str, Any] | None]
     remember: Callable[[str, float], None]  # stage key, seconds of a success
@@ -101,9 +103,13 @@ class Runner:
         before = self.state.stage(spec.key).attempt
         tries = 0
         limit = before + max_tries(spec.kind, waits_s=self._policy.waits_s)
+        taken_up = self._take_up(spec, before)
         while True:
             tries += 1
-            verdict = self._attempt(spec, before + tries, limit)
+            if taken_up is not None:
+                verdict, before, taken_up = taken_up, before - 1, None
+            else:
+                verdict = self._attempt(spec, before + tries, limit)
             decision = retry_decision(spec.kind, verdict, tries, self._policy.waits_s)
             if isinstance(decision, Stop):
                 return verdict
@@ -127,6 +133,14 @@ class Runner:
             self._tick()
         return self.state.stop is None
 
+    def _take_up(self, spec: StageSpec, number: int) -> Verdict | None:
+        """Go on watching an attempt whose orchestrator is gone; None when there is none."""
+        attempt = self._services.attach(spec, number) if number else None
+        if attempt is None:
+            return None
+        self._recorder.record("stage_taken_up", stage=spec.key, attempt=number)
+        return self._see_through(spec, number, attempt)
+
     def _attempt(self, spec: StageSpec, number: int, limit: int) -> Verdict:
         """Run a stage's process once, watch it to its end, and record how it ended."""
         clock = self._services.clock
@@ -136,59 +150,76 @@ class Runner:
             "stage_started", stage=spec.key, attempt=number, max_attempts=limit, again=again
         )
         try:
-            attempt = self._services.spawn(spec, number)
+            limits = stall_limits(self._config, spec.kind)
+            attempt = self._services.spawn(spec, number, limits, self._policy.grace)
         except OSError as error:
-            words = f"{spec.script} could not be started: {error.strerror or error}"
-            return self._conclude(spec, number, Verdict("failed", "start", words), {}, "")
-        watch = Supervisor(stall_limits(self._config, spec.kind), self._policy.grace, began)
+            return self._not_started(spec, number, error)
+        verdict = self._see_through(spec, number, attempt)
+        if verdict.outcome == "succeeded":
+            self._services.remember(spec.key, clock.monotonic() - began)
+        return verdict
+
+    def _not_started(self, spec: StageSpec, number: int, error: OSError) -> Verdict:
+        words = f"{spec.script} could not be started: {error.strerror or error}"
+        return self._conclude(spec, number, Verdict("failed", "start", words), {}, "")
+
+    def _see_through(self, spec: StageSpec, number: int, attempt: Attempt) -> Verdict:
+        """Watch an attempt to its end and record how it ended."""
         last: dict[str, dict[str, Any]] = {}  # the newest done and error event
         try:
-            code = self._watch(spec, attempt, watch, last)
+            ended = self._watch(spec, attempt, last)
+        except OSError as error:
+            return self._not_started(spec, number, error)
         finally:
-            survivors = attempt.close()
+            attempt.close()
         self._take(spec, attempt.new_events(), last)
-        if survivors:
-            self._alert(
-                spec, "critical", "Processes could not be ended", f"pids {survivors}; reboot may help"
-            )
+        if ended.survivors:
+            detail = f"pids {list(ended.survivors)}; reboot may help"
+            self._alert(spec, "critical", "Processes could not be ended", detail)
         verdict = judge(
             Ending(
-                exit_code=code,
+                exit_code=ended.exit_code,
                 done="done" in last,
                 error=last.get("error"),
                 stopping=self.state.stop is not None,
-                killed_for=watch.ended_for,
+                killed_for=ended.ended_for,
             )
         )
-        if verdict.outcome == "succeeded":
-            self._services.remember(spec.key, clock.monotonic() - began)
         return self._conclude(
             spec, number, verdict, last.get("done", {}).get("result", {}), _note(verdict, last)
         )
 
-    def _watch(
-        self, spec: StageSpec, attempt: Attempt, watch: Supervisor, last: dict[str, dict[str, Any]]
-    ) -> int:
-        """Follow a running process until it has an exit code."""
+    def _watch(self, spec: StageSpec, attempt: Attempt, last: dict[str, dict[str, Any]]) -> Ended:
+        """Follow a running attempt until its guard says how it ended."""
+        told = False
         while True:
-            code = attempt.wait(_TICK_S)
+            ended = attempt.wait(_TICK_S)
             self._tick()
-            events = self._take(spec, attempt.new_events(), last)
-            if code is not None:
-                return code
-            stop = self.state.stop
-            action = watch.observe(self._services.clock.monotonic(), events, bool(stop and stop.now))
-            if action == "warn":
-                self._warn_of_silence(spec, watch.silent_s)
-            elif action == "terminate":
-                self._alert(spec, "warning", "Stage asked to end", _REASONS[watch.ended_for or "stop"])
-                attempt.terminate()
-            elif action == "kill":
-                attempt.kill()
+            self._take(spec, attempt.new_events(), last)
+            for sign in attempt.new_signs():
+                self._tell(spec, sign)
+            if ended is not None:
+                return ended
+            if not told and self.state.stop and self.state.stop.now:
+                told = True
+                attempt.end_now()
 
-    def _take(
-        self, spec: StageSpec, events: list[dict[str, Any]], last: dict[str, dict[str, Any]]
-    ) -> list[dict[str, Any]]:
+    def _tell(self, spec: StageSpec, sign: dict[str, Any]) -> None:
+        """Show what the guard has noticed or done."""
+        kind = sign.get("type")
+        if kind == "silent":
+            self._warn_of_silence(spec, float(sign.get("silent_s", 0.0)))
+        elif kind == "asked":
+            reason = _REASONS.get(str(sign.get("reason")), _REASONS["stop"])
+            self._alert(spec, "warning", "Stage asked to end", reason)
+        elif kind == "stacks":
+            words = f"what every thread was doing is in {spec.key}.stacks.txt of the run folder"
+            self._alert(spec, "info", "Stacks of the silent stage", words)
+        elif kind == "false_alarm":
+            words = "it moved while its stacks were taken; its limit is doubled for this attempt"
+            self._alert(spec, "info", "False alarm", words)
+
+    def _take(self, spec: StageSpec, events: list[dict[str, Any]], last: dict[str, dict[str, Any]]) -> None:
         """Record what the stage reported; of several progress events at once only the newest counts."""
         newest = max((i for i, event in enumerate(events) if event["type"] == "progress"), default=-1)
         for index, event in enumerate(events):
@@ -196,7 +227,6 @@ class Runner:
                 last[event["type"]] = event
             if event["type"] != "progress" or index == newest:
                 self._recorder.record("stage_event", stage=spec.key, event=event)
-        return events
 
     def _conclude(
         self, spec: StageSpec, number: int, verdict: Verdict, result: dict[str, Any], note: str

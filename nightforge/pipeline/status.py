@@ -65,7 +65,13 @@ def format_status(state: dict[str, Any], url: str | None, now: datetime | None =
     if errors:
         last = errors[-1]
         lines.append(f"Error    stage {last['stage']}, attempt {last['attempt']}: {last['message']}")
-    if status == "interrupted":
+    if status == "interrupted" and state.get("guarded"):
+        guarded = state["guarded"]
+        lines.append(
+            f"         the orchestrator is gone, but stage {guarded['stage']} goes on under its guard "
+            f"(pid {guarded['pid']}); the next command takes the run up again"
+        )
+    elif status == "interrupted":
         lines.append("         the orchestrator is gone (killed, power loss or reboot); done stages are kept")
     if (state.get("result") or {}).get("report"):
         lines.append(f"Report   {state['result']['report']}")

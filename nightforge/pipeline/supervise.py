@@ -1,14 +1,16 @@
-"""Watches one attempt and says when to warn, ask or force its end. Decides only; the runner acts. # ops
-H6, K10, S1
+"""Watches one attempt and says when to warn, ask or force its end. Decides only; the guard acts. # ops H6,
+K10, S1
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from nightforge.config import Config
 from nightforge.pipeline.stall import Limits, StallClock, advance, verdict
+
+if TYPE_CHECKING:  # the guard runs without the packages the configuration needs
+    from nightforge.config import Config
 
 
 class Grace(NamedTuple):
@@ -63,6 +65,19 @@ class Supervisor:
             self._clock = self._clock._replace(warned=True)
             return "warn"
         return ""
+
+    def reprieve(self, now_s: float, events: Sequence[dict[str, Any]]) -> bool:
+        """Look a last time before a stall is acted on: progress takes the request back and doubles the limit
+        for the rest of this attempt. # ops H7
+        """
+        self._clock = advance(self._clock, now_s - self._now_s, events)
+        self._now_s = now_s
+        if self._clock.silent_s > 0.0:
+            return False
+        kill_s = self._limits.kill_s
+        self._limits = self._limits._replace(kill_s=None if kill_s is None else 2 * kill_s)
+        self.ended_for = self._asked_at = None
+        return True
 
     def _ask(self, reason: str) -> str:
         self.ended_for = reason

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +16,6 @@ import pytest
 from nightforge.core import processes
 from nightforge.core.processes import (
     TAG_VARIABLE,
-    OwnedProcess,
     ProcessIdentity,
     ProjectLock,
     identity_of,
@@ -25,7 +23,6 @@ from nightforge.core.processes import (
     parse_stat,
     signal_words,
     spawn_detached,
-    spawn_stage,
     sweep_tagged,
 )
 
@@ -52,7 +49,7 @@ def alive(pid: int) -> bool:
 @pytest.mark.parametrize("name", ["python", "a b", "x) S 1 (y", ")))"])
 def test_a_name_with_spaces_and_brackets_does_not_shift_the_fields(name: str) -> None:
     tail = "S 1 200 300 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 987654 1000 10"
-    assert parse_stat(f"4711 ({name}) {tail}") == ("S", 200, 300, 987654)
+    assert parse_stat(f"4711 ({name}) {tail}") == ("S", 1, 300, 987654)
 
 
 def test_this_process_is_itself_and_survives_a_round_trip() -> None:
@@ -122,142 +119,20 @@ def test_the_lock_of_a_killed_holder_is_free_at_once(tmp_path: Path) -> None:
     lock.release()
 
 
-# ---- stages
-
-
-def start(tmp_path: Path, code: str, tag: str = "") -> OwnedProcess:
-    script = tmp_path / "stage.py"
-    script.write_text(textwrap.dedent(code))
-    return spawn_stage([str(script)], tmp_path, {**os.environ, TAG_VARIABLE: tag})
-
-
-def finish(stage: OwnedProcess) -> None:
-    assert stage.kill() == []
-    stage.wait(5)
-    stage.output.close()
+# ---- the sweep
 
 
 @linux
-def test_a_stage_has_its_own_session_no_input_and_ignores_hangups(tmp_path: Path) -> None:
-    stage = start(
-        tmp_path,
-        """
-        import os, signal, sys
-        print(os.getsid(0) == os.getpid(), sys.stdin.read() == "",
-              signal.getsignal(signal.SIGHUP) == signal.SIG_IGN, sys.argv)
-        """,
-    )
-    assert stage.wait(10) == 0
-    assert stage.output.read().decode().split() == ["True", "True", "True", f"['{tmp_path}/stage.py']"]
-    finish(stage)
-
-
-def test_exit_codes_come_through(tmp_path: Path) -> None:
-    stage = start(tmp_path, "import sys; sys.exit(75)")
-    assert stage.wait(10) == 75
-    finish(stage)
-
-
-# Each tree prints the pids of all its members, then sleeps.
-_SLEEP = "import time; time.sleep(60)"
-_TREES = {
-    "plain": "members = [os.getpid()]",
-    "a child": f"members = [os.getpid(), subprocess.Popen([sys.executable, '-c', {_SLEEP!r}]).pid]",
-    "a child in its own session": (
-        f"child = subprocess.Popen([sys.executable, '-c', {_SLEEP!r}], start_new_session=True)\n"
-        "members = [os.getpid(), child.pid]"
-    ),
-    "a double-forked, re-parented grandchild": (
-        "r, w = os.pipe()\n"
-        "if os.fork() == 0:\n"
-        "    os.setsid()\n"
-        "    if os.fork() == 0:\n"
-        "        os.write(w, str(os.getpid()).encode()); time.sleep(60)\n"
-        "    os._exit(0)\n"
-        "os.wait(); members = [os.getpid(), int(os.read(r, 20))]"
-    ),
-    "one that ignores SIGTERM": "signal.signal(signal.SIGTERM, signal.SIG_IGN); members = [os.getpid()]",
-    "one that is stopped": (
-        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        f"child = subprocess.Popen([sys.executable, '-c', {_SLEEP!r}]); os.kill(child.pid, signal.SIGSTOP)\n"
-        "members = [os.getpid(), child.pid]"
-    ),
-    "eight forks like a data loader": (
-        "members = [os.getpid()]\n"
-        "for _ in range(8):\n"
-        "    pid = os.fork()\n"
-        "    if pid == 0:\n"
-        "        time.sleep(60)\n"
-        "    members.append(pid)"
-    ),
-}
-
-
-@linux
-@pytest.mark.parametrize("shape", _TREES)
-def test_a_kill_leaves_nobody_of_the_tree_and_no_decoy_is_hit(shape: str, tmp_path: Path) -> None:
-    decoy = subprocess.Popen([sys.executable, "-c", _SLEEP])
-    report = "print(*members, flush=True)\ntime.sleep(60)"
-    body = f"import os, signal, subprocess, sys, time\n{_TREES[shape]}\n{report}"
-    stage = start(tmp_path, body, tag="tag-of-this-test")
-    pids = [int(text) for text in stage.output.readline().split()]  # type: ignore[attr-defined]
-    assert all(alive(pid) for pid in pids)
-    finish(stage)
-    assert eventually(lambda: not any(alive(pid) for pid in pids)), shape
-    assert decoy.poll() is None
-    decoy.kill()
-    decoy.wait()
-
-
-@linux
-def test_terminate_reaches_a_stopped_stage(tmp_path: Path) -> None:
-    stage = start(tmp_path, f"print('up', flush=True); {_SLEEP}")
-    stage.output.readline()  # type: ignore[attr-defined]
-    os.kill(stage.pid, signal.SIGSTOP)
-    stage.terminate()
-    assert stage.wait(10) == -signal.SIGTERM
-    finish(stage)
-
-
-@linux
-def test_what_a_crashed_stage_leaves_behind_is_removed(tmp_path: Path) -> None:
-    body = (
-        "import os, subprocess, sys\n"
-        f"child = subprocess.Popen([sys.executable, '-c', {_SLEEP!r}])\n"
-        "print(child.pid, flush=True); os._exit(1)"
-    )
-    stage = start(tmp_path, body)
-    orphan = int(stage.output.readline())  # type: ignore[attr-defined]
-    assert stage.wait(10) == 1
-    assert alive(orphan)
-    finish(stage)
-    assert eventually(lambda: not alive(orphan))
-
-
-@linux
-def test_a_stage_dies_with_a_killed_orchestrator_and_the_sweep_takes_the_rest(tmp_path: Path) -> None:
-    (tmp_path / "stage.py").write_text(
-        "import os, subprocess, sys, time\n"
-        f"child = subprocess.Popen([sys.executable, '-c', {_SLEEP!r}], start_new_session=True)\n"
-        "open('pids', 'w').write(f'{os.getpid()} {child.pid} '); time.sleep(60)\n"
-    )
-    orchestrator = (
-        f"import sys, time; sys.path.insert(0, {str(REPO)!r})\n"
-        "import os\nfrom pathlib import Path\nfrom nightforge.core.processes import spawn_stage\n"
-        f"folder = Path({str(tmp_path)!r})\n"
-        f"environment = {{**os.environ, {TAG_VARIABLE!r}: 'swept-tag'}}\n"
-        "stage = spawn_stage([str(folder / 'stage.py')], folder, environment)\n"
-        "time.sleep(60)"
-    )
-    parent = subprocess.Popen([sys.executable, "-c", orchestrator])
-    pids = tmp_path / "pids"
-    assert eventually(lambda: pids.exists() and pids.read_text().endswith(" "))
-    stage_pid, grandchild = map(int, pids.read_text().split())
-    parent.kill()
-    parent.wait()
-    assert eventually(lambda: not alive(stage_pid))
-    assert sweep_tagged("swept-tag") == [grandchild]
-    assert not alive(grandchild)
+def test_the_sweep_ends_who_carries_the_tag_and_nobody_else() -> None:
+    tagged = subprocess.Popen(["sleep", "60"], env={**os.environ, TAG_VARIABLE: "swept-tag"})
+    others = [subprocess.Popen(["sleep", "60"], env={**os.environ, TAG_VARIABLE: "swept-tag-2"})]
+    others.append(subprocess.Popen(["sleep", "60"]))
+    assert sweep_tagged("swept-tag") == [tagged.pid]
+    assert tagged.wait(5) == -signal.SIGKILL
+    assert [other.poll() for other in others] == [None, None]
+    for other in others:
+        other.kill()
+        other.wait()
 
 
 def test_an_empty_tag_sweeps_nobody() -> None:

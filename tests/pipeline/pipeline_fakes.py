@@ -10,13 +10,16 @@ from typing import Any
 
 from nightforge.config import Config
 from nightforge.core.clock import format_time
+from nightforge.pipeline.attempts import Ended
 from nightforge.pipeline.fold import Event
 from nightforge.pipeline.journal import Journal, StateFiles
 from nightforge.pipeline.plan import Plan
 from nightforge.pipeline.recorder import Recorder
 from nightforge.pipeline.registry import StageSpec
 from nightforge.pipeline.runner import Policy, Runner, Services
+from nightforge.pipeline.stall import Limits
 from nightforge.pipeline.states import LiveState, StageState
+from nightforge.pipeline.supervise import Grace, Supervisor
 
 START = datetime(2026, 11, 21, 17, 15, tzinfo=UTC)
 DONE: Event = {"type": "done", "result": {}}
@@ -54,44 +57,57 @@ class Script:
 
 
 class FakeAttempt:
-    """Plays a Script on the fake clock."""
+    """Plays a Script on the fake clock; watched as its guard would."""
 
-    pid = 4711
-
-    def __init__(self, clock: FakeClock, script: Script) -> None:
+    def __init__(self, clock: FakeClock, script: Script, limits: Limits, grace: Grace) -> None:
         self._clock, self._script = clock, script
         self._began = clock.seconds
+        self._watch = Supervisor(limits, grace, clock.seconds)
         self._events = sorted(script.events, key=lambda item: item[0])
+        self._seen: list[Event] = []
+        self._signs: list[Event] = []
+        self._told = False
         self._code: int | None = None
         self.calls: list[str] = []
 
-    def wait(self, timeout_s: float) -> int | None:
+    def wait(self, timeout_s: float) -> Ended | None:
         self._clock.sleep(timeout_s)
         age = self._clock.seconds - self._began
         if self._script.while_running:
             self._script.while_running(age)
         if self._code is None and self._script.code is not None and age >= self._script.after_s:
             self._code = self._script.code
-        return self._code
-
-    def new_events(self) -> list[Event]:
-        age = self._clock.seconds - self._began
         ready = [event for at, event in self._events if at <= age]
         self._events = [item for item in self._events if item[0] > age]
-        return ready
+        self._seen += ready
+        if self._code is None:
+            self._act(self._watch.observe(self._clock.seconds, ready, self._told))
+        return None if self._code is None else Ended(self._code, self._watch.ended_for)
 
-    def terminate(self) -> None:
-        self.calls.append("terminate")
-        if self._script.on_terminate is not None:
+    def _act(self, action: str) -> None:
+        if action == "warn":
+            self._signs.append({"type": "silent", "silent_s": self._watch.silent_s})
+        elif action == "terminate":
+            self.calls.append("terminate")
+            self._signs.append({"type": "asked", "reason": self._watch.ended_for})
             self._code = self._script.on_terminate
+        elif action == "kill":
+            self.calls.append("kill")
+            self._code = -9
 
-    def kill(self) -> None:
-        self.calls.append("kill")
-        self._code = -9
+    def new_events(self) -> list[Event]:
+        seen, self._seen = self._seen, []
+        return seen
 
-    def close(self) -> list[int]:
+    def new_signs(self) -> list[Event]:
+        signs, self._signs = self._signs, []
+        return signs
+
+    def end_now(self) -> None:
+        self._told = True
+
+    def close(self) -> None:
         self.calls.append("close")
-        return []
 
 
 class World:
@@ -104,6 +120,7 @@ class World:
         self.scripts = {key: list(queue) for key, queue in scripts.items()}
         self.attempts: list[tuple[str, int, FakeAttempt]] = []
         self.spawned_at: list[float] = []
+        self.left: dict[str, FakeAttempt] = {}  # attempts that outlived their orchestrator
         self.request: dict[str, Any] | None = None
         self.history: dict[str, list[float]] = {}
         self.config = config or Config()
@@ -146,10 +163,10 @@ class World:
     def state(self) -> LiveState:
         return self.recorder.state
 
-    def spawn(self, spec: StageSpec, attempt: int) -> FakeAttempt:
+    def spawn(self, spec: StageSpec, attempt: int, limits: Limits, grace: Grace) -> FakeAttempt:
         self.spawned_at.append(self.clock.seconds)
         queue = self.scripts[spec.key]
-        fake = FakeAttempt(self.clock, queue.pop(0) if len(queue) > 1 else queue[0])
+        fake = FakeAttempt(self.clock, queue.pop(0) if len(queue) > 1 else queue[0], limits, grace)
         self.attempts.append((spec.key, attempt, fake))
         return fake
 
@@ -157,6 +174,7 @@ class World:
         services = Services(
             clock=self.clock,
             spawn=self.spawn,
+            attach=lambda spec, number: self.left.pop(spec.key, None),
             stop_request=lambda: self.request,
             hardware=lambda: None,
             remember=lambda key, seconds: self.history.setdefault(key, []).append(round(seconds, 1)),

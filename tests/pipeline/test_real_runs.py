@@ -17,6 +17,7 @@ import pytest
 from tiny_project import REPO, TinyProject
 
 from nightforge.core.processes import identity_of
+from nightforge.core.records import guard_of
 from nightforge.pipeline.states import from_json
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="uses /proc, pty and sessions")
@@ -31,6 +32,13 @@ for step in range(1, 2000):
         raise StoppedError(f"stopped after step {step}")
     time.sleep(0.02)
 return {}
+"""
+UNTIL_TOLD = """
+for step in range(1, 2000):
+    stage.report.progress(step, 2000, "steps")
+    if (stage.paths.root / "go").exists():
+        return {}
+    time.sleep(0.02)
 """
 FIRST_TIME_ONLY = """
 mark = stage.paths.root / "first"
@@ -140,14 +148,117 @@ def test_a_stage_killed_from_outside_is_told_in_words_and_tried_again(tiny: Tiny
     assert (stage["status"], stage["attempt"], stage["result"]) == ("succeeded", 2, {"rows": 7})
 
 
-def test_a_killed_orchestrator_leaves_nobody_behind_and_resume_finishes_the_run(tiny: TinyProject) -> None:
+def guard_pid(tiny: TinyProject, key: str, attempt: int = 1) -> int:
+    """Return the pid of the guard of an attempt."""
+    folder = tiny.project.run_dir(tiny.state()["run_id"])
+    tiny.wait(lambda: guard_of(folder, key, attempt) is not None)
+    identity = guard_of(folder, key, attempt)
+    assert identity is not None
+    return identity.pid
+
+
+def kill_orchestrator(tiny: TinyProject) -> int:
+    pid = int(tiny.record()["pid"])
+    os.kill(pid, signal.SIGKILL)
+    tiny.wait(lambda: identity_of(pid) is None)
+    return pid
+
+
+@pytest.mark.parametrize("command", [("--resume",), ("--data-only",)])
+def test_a_stage_outlives_its_orchestrator_and_the_next_start_takes_it_up(
+    tiny: TinyProject, command: tuple[str, ...]
+) -> None:
+    tiny.behave("20", UNTIL_TOLD)
+    tiny.launch("--data-only")
+    tiny.wait(lambda: running(tiny, "20"))
+    stage, run_id = stage_pid(tiny, "20"), tiny.record()["run_id"]
+    kill_orchestrator(tiny)
+    assert identity_of(stage) is not None
+
+    status = tiny.launch("--status").stdout
+    assert "stage 20 goes on under its guard" in status
+    assert json.loads(tiny.launch("--status", "--json").stdout)["guarded"]["stage"] == "20"
+
+    again = tiny.launch(*command)
+    assert again.returncode == 0, again.stderr
+    assert f"run {run_id} has lost its orchestrator" in again.stdout
+    tiny.wait(lambda: running(tiny, "20"))
+    assert identity_of(stage) is not None
+    (tiny.root / "go").touch()
+    assert tiny.wait_ended() == "succeeded"
+    state = tiny.state()
+    assert state["run_id"] == run_id
+    assert {stage["id"]: stage["attempt"] for stage in state["stages"]} == dict.fromkeys(DATA, 1)
+    assert state["errors"] == []
+    assert len(list(tiny.project.runs.iterdir())) == 1
+
+
+def test_a_stage_that_finished_while_nobody_orchestrated_is_not_repeated(tiny: TinyProject) -> None:
+    tiny.behave("20", UNTIL_TOLD)
+    tiny.launch("--data-only")
+    tiny.wait(lambda: running(tiny, "20"))
+    stage = stage_pid(tiny, "20")
+    guard = guard_pid(tiny, "20")
+    kill_orchestrator(tiny)
+    (tiny.root / "go").touch()
+    tiny.wait(lambda: identity_of(stage) is None and identity_of(guard) is None)
+    assert tiny.launch("--resume").returncode == 0
+    assert tiny.wait_ended() == "succeeded"
+    assert {stage["id"]: stage["attempt"] for stage in tiny.state()["stages"]} == dict.fromkeys(DATA, 1)
+
+
+def test_without_orchestrator_a_stop_still_reaches_the_stage(tiny: TinyProject) -> None:
+    tiny.behave("20", UNTIL_STOPPED)
+    tiny.launch("--data-only")
+    tiny.wait(lambda: running(tiny, "20"))
+    stage = stage_pid(tiny, "20")
+    guard_pid(tiny, "20")
+    kill_orchestrator(tiny)
+    assert "nothing to stop" not in tiny.launch("--stop").stdout
+    tiny.wait(lambda: identity_of(stage) is None)
+    tiny.wait(lambda: not tiny.own_processes())
+
+
+def test_without_orchestrator_stop_now_ends_a_deaf_stage(tiny: TinyProject) -> None:
+    tiny.behave(
+        "20", "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_DFL)\ntime.sleep(60)\nreturn {}"
+    )
+    tiny.launch("--data-only")
+    tiny.wait(lambda: running(tiny, "20"))
+    stage = stage_pid(tiny, "20")
+    guard_pid(tiny, "20")
+    kill_orchestrator(tiny)
+    tiny.launch("--stop", "--now")
+    tiny.wait(lambda: identity_of(stage) is None)
+    tiny.wait(lambda: not tiny.own_processes())
+
+
+def test_a_killed_guard_takes_its_stage_along_and_the_stage_is_tried_again(tiny: TinyProject) -> None:
+    tiny.behave("20", FIRST_TIME_ONLY)
+    code = (
+        "import json, os, sys, time, pathlib\n"
+        "root = pathlib.Path(sys.argv[1])\n"
+        "while not (root / 'first').exists(): time.sleep(0.02)\n"
+        "record = next(root.glob('logs/runs/*/attempts/20-1.guard.json'))\n"
+        "os.kill(json.loads(record.read_text())['guard']['pid'], 9)"
+    )
+    killer = subprocess.Popen([sys.executable, "-c", code, str(tiny.root)])
+    done = tiny.orchestrate("--data-only")
+    assert killer.wait(10) == 0
+    assert done.returncode == 0, done.stderr
+    assert "guard was killed" in tiny.state()["errors"][0]["message"]
+    assert not tiny.own_processes()
+
+
+def test_with_orchestrator_and_guard_killed_nobody_is_left_and_resume_finishes(tiny: TinyProject) -> None:
     tiny.behave("20", FIRST_TIME_ONLY)
     tiny.launch("--data-only")
     tiny.wait(lambda: running(tiny, "20") and (tiny.root / "first").exists())
-    stage = stage_pid(tiny, "20")
-    run_id, pid = tiny.record()["run_id"], tiny.record()["pid"]
-    os.kill(pid, signal.SIGKILL)
-    tiny.wait(lambda: identity_of(stage) is None and identity_of(pid) is None, 20)
+    stage, run_id = stage_pid(tiny, "20"), tiny.record()["run_id"]
+    guard = guard_pid(tiny, "20")
+    kill_orchestrator(tiny)
+    os.kill(guard, signal.SIGKILL)
+    tiny.wait(lambda: identity_of(stage) is None and identity_of(guard) is None, 20)
     tiny.wait(lambda: not tiny.own_processes(), 20)
 
     status = tiny.launch("--status")
@@ -160,13 +271,8 @@ def test_a_killed_orchestrator_leaves_nobody_behind_and_resume_finishes_the_run(
     assert tiny.wait_ended() == "succeeded"
     state = tiny.state()
     assert state["run_id"] == run_id
-    assert {stage["id"]: stage["attempt"] for stage in state["stages"]} == {
-        "03": 1,
-        "13": 1,
-        "20": 2,
-        "06": 1,
-        "08": 1,
-    }
+    attempts = {stage["id"]: stage["attempt"] for stage in state["stages"]}
+    assert attempts == {**dict.fromkeys(DATA, 1), "20": 2}
     assert [error["kind"] for error in state["errors"]] == ["interrupted"]
 
 
@@ -176,9 +282,10 @@ def test_a_plain_start_after_a_crash_starts_anew_and_says_how_to_resume_the_old_
     tiny.behave("20", FIRST_TIME_ONLY)
     tiny.launch("--data-only")
     tiny.wait(lambda: running(tiny, "20") and (tiny.root / "first").exists())
-    old = tiny.record()
-    os.kill(old["pid"], signal.SIGKILL)
-    tiny.wait(lambda: identity_of(old["pid"]) is None)
+    old, guard = tiny.record(), guard_pid(tiny, "20")
+    kill_orchestrator(tiny)
+    os.kill(guard, signal.SIGKILL)
+    tiny.wait(lambda: identity_of(guard) is None)
     done = tiny.launch("--data-only")
     assert f"--resume {old['run_id']}" in done.stdout
     assert tiny.wait_ended() == "succeeded"

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from pipeline_fakes import DONE, Script, World
+from pipeline_fakes import DONE, FakeAttempt, Script, World
 
 from nightforge.config import Config
 from nightforge.config.schema import StallDetection
+from nightforge.pipeline.attempts import GUARD_LOST, Ended
 from nightforge.pipeline.journal import load_run
+from nightforge.pipeline.registry import StageSpec
 from nightforge.pipeline.runner import Policy
+from nightforge.pipeline.stall import Limits
 from nightforge.pipeline.supervise import Grace
 
 ERROR = {"type": "error", "kind": "stage", "message": "broken", "next_command": None}
@@ -177,14 +181,49 @@ def test_a_stage_that_cannot_be_started_is_a_failure_and_not_the_end_of_the_orch
     world = World(tmp_path, {"validate": [Script.done()]})
     good = world.spawn
 
-    def refuse(spec: object, attempt: int) -> object:
+    def refuse(spec: StageSpec, attempt: int, *rest: Any) -> FakeAttempt:
         if attempt == 1:
             raise OSError(12, "Cannot allocate memory")
-        return good(spec, attempt)  # type: ignore[arg-type]
+        return good(spec, attempt, *rest)
 
-    world.spawn = refuse  # type: ignore[method-assign,assignment]
+    world.spawn = refuse  # type: ignore[method-assign]
     assert world.run() == 0
     assert "Cannot allocate memory" in world.state.errors[0].message
+
+
+def test_a_lost_guard_is_told_and_the_stage_tried_again(tmp_path: Path) -> None:
+    world = World(tmp_path, {"data": [Script(-9), Script.done()]})
+    spawn = world.spawn
+
+    def lost(spec: StageSpec, attempt: int, *rest: Any) -> FakeAttempt:
+        fake = spawn(spec, attempt, *rest)
+        if attempt == 1:
+            fake.wait = lambda timeout_s: Ended(-9, GUARD_LOST)  # type: ignore[method-assign]
+        return fake
+
+    world.spawn = lost  # type: ignore[method-assign]
+    assert world.run() == 0
+    assert "guard was killed" in world.state.errors[0].message
+
+
+def test_an_attempt_that_outlived_its_orchestrator_is_taken_up_not_repeated(tmp_path: Path) -> None:
+    world = World(tmp_path, {"training": [Script.done()], "exam": [Script.done()]})
+    world.recorder.record("stage_started", stage="training", attempt=1, max_attempts=3)
+    world.recorder.record("run_resumed", pid=2, goes_on="training")
+    assert world.state.stage("training").status == "running"
+    world.left["training"] = world.spawn(world.plan.stages[0], 1, Limits(60, None), Grace())
+    assert world.run() == 0
+    assert [(key, number) for key, number, _ in world.attempts] == [("training", 1), ("exam", 1)]
+    assert [stage.attempt for stage in world.state.stages] == [1, 1]
+
+
+def test_a_taken_up_attempt_that_fails_is_tried_again_under_the_next_number(tmp_path: Path) -> None:
+    world = World(tmp_path, {"exam": [Script(1), Script.done()]})
+    world.recorder.record("stage_started", stage="exam", attempt=1, max_attempts=2)
+    world.recorder.record("run_resumed", pid=2, goes_on="exam")
+    world.left["exam"] = world.spawn(world.plan.stages[0], 1, Limits(60, None), Grace())
+    assert world.run() == 0
+    assert [number for _, number, _ in world.attempts] == [1, 2]
 
 
 def test_results_of_the_stages_become_the_result_of_the_run(tmp_path: Path) -> None:

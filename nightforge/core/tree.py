@@ -1,0 +1,193 @@
+"""A guard's hold on everything it has started. # ops K1, K2, K4, K5, K6
+
+Linux: the guard adopts whatever detaches itself below it (child subreaper), its stage gets a parent-death
+signal, and every signal goes through a pidfd whose process is compared once more, so that a reused pid is
+never hit. Windows: the guard sits in a kill-on-close job object, which ends with it. Standard library only
+on Linux; Windows needs psutil to list processes.
+
+One `Tree` per process: it waits for every child the process has.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from nightforge.core.processes import linux_processes, python_executable, windows_stage_flags
+
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # <sys/prctl.h>
+Member = tuple[int, int]  # pid, start time in ticks
+
+
+class Tree:
+    """A stage and all its descendants, wherever they went."""
+
+    def __init__(self, argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> None:
+        """Start `python argv...` in a session of its own; raises OSError. Call from the main thread only: the
+        parent-death signal follows the thread that started the child.
+        """
+        environment = dict(env)
+        command = [python_executable(environment), *argv]
+        linux, windows = sys.platform == "linux", sys.platform == "win32"
+        _hold()
+        self._process = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=not windows,
+            creationflags=windows_stage_flags() if windows else 0,
+            # Safe here: the guard has one thread when it starts its stage.
+            preexec_fn=_Binding(os.getpid()) if linux else None,
+            bufsize=0,
+        )
+        assert self._process.stdout is not None
+        self.pid = self._process.pid
+        self.output: IO[bytes] = self._process.stdout
+        self._code: int | None = None
+        self._pidfd = os.pidfd_open(self.pid) if linux else -1
+
+    def wait(self, timeout_s: float) -> int | None:
+        """Return the stage's exit code (minus the signal number on Linux), or None if it still runs; removes
+        dead descendants from the process table.
+        """
+        if self._pidfd < 0:
+            try:
+                return self._process.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                return None
+        if self._code is None:
+            poll = select.poll()
+            poll.register(self._pidfd, select.POLLIN)
+            poll.poll(timeout_s * 1000)
+        self._reap()
+        return self._code
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if pid == self.pid:
+                self._code = self._process.returncode = os.waitstatus_to_exitcode(status)
+
+    def dump(self) -> None:
+        """Ask the stage for the stacks of all its threads; it must have said that it listens."""
+        if sys.platform != "win32":
+            self._send(self._root(), signal.SIGUSR1)
+
+    def terminate(self) -> None:
+        """Ask every member to end; Windows has no polite way, there the stop request must do."""
+        if sys.platform != "win32":
+            self._send(self.members(), signal.SIGTERM)
+            self._send(self.members(), signal.SIGCONT)  # a stopped process keeps SIGTERM pending
+
+    def kill(self, limit_s: float = 10.0) -> list[int]:
+        """End every member by force; returns the pids that are still there after `limit_s`.
+
+        Repeats until two looks in a row find nobody, since a dying tree can still start processes.
+        """
+        deadline = time.monotonic() + limit_s
+        empty_looks, members = 0, self.members()
+        while empty_looks < 2 and time.monotonic() < deadline:
+            self._send(members, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
+            self.wait(0.0)
+            if members:
+                time.sleep(0.01)
+            members = self.members()
+            empty_looks = 0 if members else empty_looks + 1
+        return [pid for pid, _ in members]
+
+    def members(self) -> list[Member]:
+        """List the living descendants of this process."""
+        if sys.platform != "linux":
+            return _portable_descendants()
+        children: dict[int, list[Member]] = {}
+        for pid, parent, started in linux_processes():
+            children.setdefault(parent, []).append((pid, started))
+        found: list[Member] = []
+        queue = [os.getpid()]
+        while queue:
+            below = children.get(queue.pop(), [])
+            found += below
+            queue += [pid for pid, _ in below]
+        return found
+
+    def _root(self) -> list[Member]:
+        return [member for member in self.members() if member[0] == self.pid]
+
+    @staticmethod
+    def _send(members: Sequence[Member], number: int) -> None:
+        for pid, started in members:
+            _signal_exactly(pid, started, number)
+
+
+def _signal_exactly(pid: int, started: int, number: int) -> None:
+    """Signal a process if it still is the one that was seen."""
+    if sys.platform != "linux":
+        import psutil
+
+        try:
+            psutil.Process(pid).send_signal(number)
+        except psutil.Error:
+            return  # ended by itself, which is what we wanted
+        return
+    try:
+        descriptor = os.pidfd_open(pid)
+    except OSError:
+        return  # gone
+    try:
+        if any(found == (pid, started) for found in _still(pid)):
+            signal.pidfd_send_signal(descriptor, number)
+    except (ProcessLookupError, PermissionError):
+        return  # gone meanwhile, or not ours to signal: it is then reported as a survivor
+    finally:
+        os.close(descriptor)
+
+
+def _still(pid: int) -> list[Member]:
+    return [(found, started) for found, _, started in linux_processes([str(pid)])]
+
+
+def _portable_descendants() -> list[Member]:
+    import psutil
+
+    below = psutil.Process().children(recursive=True)
+    return [(process.pid, 0) for process in below if process.status() != psutil.STATUS_ZOMBIE]
+
+
+def _hold() -> None:
+    """Make descendants ours for good, before the first one exists."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    elif sys.platform == "win32":
+        from nightforge.core.windows_job import enter_job
+
+        enter_job()
+
+
+class _Binding:
+    """Runs in the child between fork and exec: die with the guard, ignore hang-ups."""
+
+    def __init__(self, guard: int) -> None:
+        self._guard = guard
+        self._prctl = ctypes.CDLL(None).prctl
+
+    def __call__(self) -> None:
+        self._prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+        if os.getppid() != self._guard:  # the guard died before the signal was armed
+            os._exit(1)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -1,0 +1,309 @@
+"""The guard: output, records, limits, and that nobody of a stage's tree survives, whatever it did."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nightforge.core.processes import TAG_VARIABLE, identity_of
+from nightforge.core.records import guard_of, order_path, read_object
+from nightforge.pipeline.guards import GuardHandle, Guards
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="looks through /proc")
+
+
+def alive(pid: int) -> bool:
+    return identity_of(pid) is not None
+
+
+def eventually(check: Callable[[], Any], limit_s: float = 15.0) -> bool:
+    deadline = time.monotonic() + limit_s
+    while time.monotonic() < deadline:
+        if check():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+class Bench:
+    """Runs scripts under real guards in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._log = (folder / "guards.log").open("wb")
+        self.guards = Guards(self._log)
+        self.numbers = 0
+
+    def start(
+        self,
+        code: str,
+        limits: tuple[float, float | None] = (60.0, None),
+        grace: tuple[float, float] = (5, 5),
+    ) -> GuardHandle:
+        self.numbers += 1
+        script = self.folder / f"stage{self.numbers}.py"
+        script.write_text(textwrap.dedent(code))
+        return self.guards.start(
+            {
+                "stage": "04",
+                "attempt": self.numbers,
+                "attempts": str(self.folder / "attempts"),
+                "tag": "tag-of-this-test",
+                "argv": [str(script)],
+                "cwd": str(self.folder),
+                "env": {**os.environ, TAG_VARIABLE: "tag-of-this-test"},
+                "events": str(self.folder / "04.events.jsonl"),
+                "events_offset": 0,
+                "log": str(self.folder / "04.log"),
+                "limits": limits,
+                "grace": grace,
+            }
+        )
+
+    def record(self, kind: str) -> dict[str, Any] | None:
+        return read_object(order_path(self.folder, "04", self.numbers, kind))
+
+    def signs(self) -> list[str]:
+        path = order_path(self.folder, "04", self.numbers, "signs", ".jsonl")
+        return [json.loads(line)["type"] for line in path.read_text().splitlines()] if path.exists() else []
+
+    def finish(self, guard: GuardHandle, limit_s: float = 30.0) -> dict[str, Any]:
+        assert guard.wait(limit_s)
+        record = self.record("exit")
+        assert record is not None, (self.folder / "guards.log").read_text()
+        return record
+
+    def close(self) -> None:
+        self.guards.end()
+        self._log.close()
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    made.close()
+
+
+def first_line(log: Path) -> str:
+    assert eventually(lambda: log.exists() and "\n" in log.read_text())
+    return log.read_text().splitlines()[0]
+
+
+@linux
+def test_a_stage_has_its_own_session_no_input_and_ignores_hangups(bench: Bench) -> None:
+    guard = bench.start(
+        """
+        import os, signal, sys
+        print(os.getsid(0) == os.getpid(), sys.stdin.read() == "",
+              signal.getsignal(signal.SIGHUP) == signal.SIG_IGN, len(sys.argv))
+        """
+    )
+    assert bench.finish(guard)["exit_code"] == 0
+    assert first_line(bench.folder / "04.log") == "True True True 1"
+
+
+@pytest.mark.parametrize("code", [0, 1, 4, 75])
+def test_exit_codes_come_through(bench: Bench, code: int) -> None:
+    record = bench.finish(bench.start(f"import sys; sys.exit({code})"))
+    assert (record["exit_code"], record["ended_for"], record["survivors"]) == (code, None, [])
+
+
+@linux
+def test_the_signal_that_killed_a_stage_is_its_exit_code(bench: Bench) -> None:
+    record = bench.finish(bench.start("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"))
+    assert record["exit_code"] == -signal.SIGSEGV
+
+
+def test_a_stage_that_cannot_be_started_is_told(bench: Bench) -> None:
+    order = {"cwd": str(bench.folder / "no such folder")}
+    bench.numbers += 1
+    base = {
+        "stage": "04", "attempt": 1, "attempts": str(bench.folder / "attempts"), "tag": "t", "argv": ["x.py"],
+        "env": {}, "events": "e", "events_offset": 0, "log": "l", "limits": [1, None], "grace": [1, 1],
+    }  # fmt: skip
+    record = bench.finish(bench.guards.start({**base, **order}))
+    assert record["exit_code"] is None
+    assert "No such file" in record["error"]
+
+
+# Each tree prints the pids of all its members, then sleeps.
+_SLEEP = "import time; time.sleep(60)"
+_TREES = {
+    "plain": "members = [os.getpid()]",
+    "a child": f"members = [os.getpid(), subprocess.Popen([sys.executable, '-c', {_SLEEP!r}]).pid]",
+    "a child of a shell": "members = [os.getpid(), subprocess.Popen(['sh', '-c', 'sleep 60; true']).pid]",
+    "a child in its own session": (
+        f"child = subprocess.Popen([sys.executable, '-c', {_SLEEP!r}], start_new_session=True)\n"
+        "members = [os.getpid(), child.pid]"
+    ),
+    "a double-forked grandchild without our tag": (
+        f"del os.environ[{TAG_VARIABLE!r}]\n"
+        "r, w = os.pipe()\n"
+        "if os.fork() == 0:\n"
+        "    os.setsid()\n"
+        "    if os.fork() == 0:\n"
+        f"        os.write(w, str(os.getpid()).encode()); os.execv(sys.executable, ['x', '-c', {_SLEEP!r}])\n"
+        "    os._exit(0)\n"
+        "os.wait(); members = [os.getpid(), int(os.read(r, 20))]"
+    ),
+    "one that ignores SIGTERM": "signal.signal(signal.SIGTERM, signal.SIG_IGN); members = [os.getpid()]",
+    "one that is stopped": (
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        f"child = subprocess.Popen([sys.executable, '-c', {_SLEEP!r}]); os.kill(child.pid, signal.SIGSTOP)\n"
+        "members = [os.getpid(), child.pid]"
+    ),
+    "eight forks like a data loader": (
+        "members = [os.getpid()]\n"
+        "for _ in range(8):\n"
+        "    pid = os.fork()\n"
+        "    if pid == 0:\n"
+        "        time.sleep(60)\n"
+        "    members.append(pid)"
+    ),
+    "one that has closed its output": "members = [os.getpid()]; closes = True",
+}
+
+
+@linux
+@pytest.mark.parametrize("shape", _TREES)
+def test_an_order_to_end_leaves_nobody_of_the_tree_and_hits_no_stranger(shape: str, bench: Bench) -> None:
+    stranger = subprocess.Popen([sys.executable, "-c", _SLEEP])
+    report = "print(*members, flush=True)\nif globals().get('closes'):\n    os.close(1); os.close(2)"
+    body = f"import os, signal, subprocess, sys, time\n{_TREES[shape]}\n{report}\ntime.sleep(60)"
+    guard = bench.start(body, grace=(0.5, 5))
+    pids = [int(text) for text in first_line(bench.folder / "04.log").split()]
+    assert all(alive(pid) for pid in pids)
+    order_path(bench.folder, "04", 1, "end").write_text("{}")
+    record = bench.finish(guard)
+    assert not any(alive(pid) for pid in pids), shape
+    assert record["survivors"] == []
+    assert record["ended_for"] == "stop"
+    assert stranger.poll() is None
+    stranger.kill()
+    stranger.wait()
+
+
+@linux
+def test_what_a_crashed_stage_leaves_behind_is_removed(bench: Bench) -> None:
+    body = f"""
+        import os, subprocess, sys
+        child = subprocess.Popen([sys.executable, '-c', {_SLEEP!r}], start_new_session=True)
+        print(child.pid, flush=True); os._exit(1)
+        """
+    record = bench.finish(bench.start(body))
+    assert record["exit_code"] == 1
+    assert not alive(int(first_line(bench.folder / "04.log")))
+
+
+@linux
+def test_a_stage_dies_with_its_killed_guard(bench: Bench) -> None:
+    guard = bench.start("import os, time; print(os.getpid(), flush=True); time.sleep(60)")
+    stage = int(first_line(bench.folder / "04.log"))
+    assert eventually(lambda: guard_of(bench.folder, "04", 1) is not None)
+    identity = guard_of(bench.folder, "04", 1)
+    assert identity is not None
+    os.kill(identity.pid, signal.SIGKILL)
+    assert guard.wait(5)
+    assert eventually(lambda: not alive(stage))
+    assert bench.record("exit") is None
+
+
+@linux
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_stray_signal_to_the_guard_ends_the_stage_in_order(bench: Bench, number: int) -> None:
+    guard = bench.start("import os, time; print(os.getpid(), flush=True); time.sleep(60)")
+    first_line(bench.folder / "04.log")
+    assert eventually(lambda: guard_of(bench.folder, "04", 1) is not None)
+    identity = guard_of(bench.folder, "04", 1)
+    assert identity is not None
+    os.kill(identity.pid, number)
+    record = bench.finish(guard)
+    assert (record["exit_code"], record["ended_for"]) == (-signal.SIGTERM, "stop")
+
+
+def test_ten_megabytes_on_stderr_hold_nobody_up(bench: Bench) -> None:
+    record = bench.finish(bench.start("import sys; sys.stderr.write(('x' * 99 + chr(10)) * 100_000)"))
+    assert record["exit_code"] == 0
+    assert (bench.folder / "04.log").stat().st_size == 10_000_000
+
+
+_EVENTS = """
+import json, pathlib, sys, time
+file = open(pathlib.Path(__file__).with_name("04.events.jsonl"), "a")
+def tell(**event):
+    print(json.dumps({"seq": 1, "time": "", **event}), file=file, flush=True)
+"""
+
+
+@linux
+def test_a_silent_stage_is_warned_of_its_stacks_are_taken_and_it_is_ended(bench: Bench) -> None:
+    body = _EVENTS + (
+        "import faulthandler, signal, threading\n"
+        "stacks = open(pathlib.Path(__file__).with_name('stacks.txt'), 'w')\n"
+        "faulthandler.register(signal.SIGUSR1, stacks, all_threads=True)\n"
+        "tell(type='start', stacks='stacks.txt')\n"
+        "def beat():\n"
+        "    while True: tell(type='message', text='still here'); time.sleep(0.1)\n"
+        "threading.Thread(target=beat, daemon=True).start()\n"
+        "def hang_in_the_main_loop(): time.sleep(60)\n"
+        "hang_in_the_main_loop()\n"
+    )
+    record = bench.finish(bench.start(body, limits=(0.3, 1.0), grace=(1, 5)))
+    assert (record["exit_code"], record["ended_for"]) == (-signal.SIGTERM, "stall")
+    assert bench.signs() == ["silent", "stacks", "asked"]
+    assert "hang_in_the_main_loop" in (bench.folder / "stacks.txt").read_text()
+
+
+def test_a_stage_that_progresses_slowly_is_left_alone(bench: Bench) -> None:
+    body = _EVENTS + (
+        "for n in range(8):\n    tell(type='progress', done=n, total=8, unit='steps'); time.sleep(0.25)\n"
+        "tell(type='done', result={})\n"
+    )
+    record = bench.finish(bench.start(body, limits=(0.5, 1.0)))
+    assert (record["exit_code"], record["ended_for"], bench.signs()) == (0, None, [])
+
+
+def test_a_finished_stage_that_will_not_exit_is_ended(bench: Bench) -> None:
+    body = _EVENTS + "tell(type='done', result={})\ntime.sleep(60)\n"
+    assert bench.finish(bench.start(body, grace=(1, 0.3)))["ended_for"] == "teardown"
+
+
+def test_a_guard_kept_ready_leaves_when_its_orchestrator_does(bench: Bench) -> None:
+    code = (
+        "import sys, time; sys.path.insert(0, sys.argv[1])\n"
+        "from nightforge.pipeline.guards import Guards\n"
+        "guards = Guards(open('/dev/null', 'wb')); guards.prepare()\n"
+        "print(guards._ready.pid, flush=True); time.sleep(60)"
+    )
+    root = str(Path(__file__).resolve().parents[2])
+    owner = subprocess.Popen([sys.executable, "-c", code, root], stdout=subprocess.PIPE)
+    assert owner.stdout is not None
+    ready = int(owner.stdout.readline())
+    assert alive(ready)
+    owner.kill()
+    owner.wait()
+    owner.stdout.close()
+    assert eventually(lambda: not alive(ready))
+
+
+def test_the_guard_is_small_and_imports_no_package() -> None:
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import nightforge.pipeline.guard\n"
+        "print(sorted({name.partition('.')[0] for name in sys.modules} - set(sys.stdlib_module_names)))"
+    )
+    root = str(Path(__file__).resolve().parents[2])
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", code, root], capture_output=True, text=True)
+    assert done.stdout.strip() == "['__main__', 'nightforge']" or done.stdout.strip() == "['nightforge']", (
+        done.stdout + done.stderr
+    )
