@@ -47,7 +47,10 @@ def pipeline(folder: Path, count: int) -> float:
     clock = SystemClock()
     files = StateFiles((run / "state.json", project.live_state), project.heartbeat, clock.monotonic)
     recorder = Recorder(LiveState(), Journal(run / "events.jsonl"), files, clock)
-    stages = [{"id": s.key, "title": s.title, "phase": 1, "script": s.script, "log": ""} for s in specs]
+    stages = [
+        {"id": s.key, "title": s.title, "phase": 1, "script": s.script, "log": "", "kind": s.kind}
+        for s in specs
+    ]
     start = {"run_id": "r1", "pid": os.getpid(), "pipeline": "x", "profile": "tiny", "mode": "full"}
     recorder.record("run_started", **start, command="", phases=[{"id": 1, "title": "x"}], stages=stages)
     with (folder / "guards.log").open("wb") as log:

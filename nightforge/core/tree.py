@@ -73,14 +73,17 @@ class Tree:
         self._reap()
         return self._code
 
-    def _reap(self) -> None:
+    def _reap(self) -> bool:
+        """Remove the dead from the process table; True when nobody is left: whoever lives below us has a parent
+        there or is, being adopted, our own child.
+        """
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
-                return
+                return True
             if pid == 0:
-                return
+                return False
             if pid == self.pid:
                 self._code = self._process.returncode = os.waitstatus_to_exitcode(status)
 
@@ -98,18 +101,20 @@ class Tree:
     def kill(self, limit_s: float = 10.0) -> list[int]:
         """End every member by force; returns the pids that are still there after `limit_s`.
 
-        Repeats until two looks in a row find nobody, since a dying tree can still start processes.
+        Repeats until nobody is left, since a dying tree can still start processes.
         """
         deadline = time.monotonic() + limit_s
-        empty_looks, members = 0, self.members()
-        while empty_looks < 2 and time.monotonic() < deadline:
-            self._send(members, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
-            self.wait(0.0)
-            if members:
-                time.sleep(0.01)
+        members: list[Member] = []
+        while not self._nobody_left() and time.monotonic() < deadline:
             members = self.members()
-            empty_looks = 0 if members else empty_looks + 1
-        return [pid for pid, _ in members]
+            self._send(members, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
+            time.sleep(0.005)
+        return [] if self._nobody_left() else [pid for pid, _ in members]
+
+    def _nobody_left(self) -> bool:
+        if self._pidfd < 0:
+            return not self.members()
+        return self._reap()
 
     def members(self) -> list[Member]:
         """List the living descendants of this process."""

@@ -4,7 +4,7 @@ It starts the stage, writes its output to a capped log, watches its progress, en
 writes the exit record. It outlives the orchestrator: a training goes on, and the next start takes it up
 again. If the guard is killed, the stage dies with it. Standard library only, no torch, no orchestrator.
 
-The order is one line of JSON on standard input; no line means the guard was kept ready and is not needed.
+The order is one line of JSON. On Linux a server with this module loaded forks a guard for each line it reads.
 Files in `attempts/` of the run folder, `KEY-N` for attempt N of stage KEY:
 
     KEY-N.order.json   written by the orchestrator before the guard starts anything
@@ -21,6 +21,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,54 @@ _TICK_S = 0.1
 _DUMP_S = 2.0  # time for the stage to write its stacks
 
 
-def main() -> int:
-    """Read one order from standard input and carry it out."""
+def main() -> None:
+    """Carry out the order on standard input (Windows), or fork a guard for each of them (elsewhere)."""
+    if sys.platform != "win32":
+        _serve()
+        return
     line = sys.stdin.buffer.readline()
     if line:
         Guard(json.loads(line)).run()
-    return 0
+
+
+def _serve() -> None:
+    """Fork a guard per line and answer with its pid, until the input ends."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system removes dead guards
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, signal.SIG_IGN)  # it leaves when its orchestrator does, never before
+    for line in iter(sys.stdin.buffer.readline, b""):
+        try:
+            pid = os.fork()
+        except OSError as error:
+            _answer(f"!{error}")
+            continue
+        if pid == 0:
+            _be_a_guard(json.loads(line))
+        _answer(str(pid))
+
+
+def _answer(text: str) -> None:
+    sys.stdout.buffer.write(text.encode() + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _be_a_guard(order: dict[str, Any]) -> None:
+    """Become independent of the server, then guard; never returns."""
+    code = 1
+    try:
+        os.setsid()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        nothing = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nothing, 0)
+        os.dup2(nothing, 1)
+        Guard(order).run()
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+        raise
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
 
 
 class Guard:

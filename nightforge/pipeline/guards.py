@@ -1,4 +1,4 @@
-"""Starting guards and waiting for them. One is kept ready, so that no stage waits for an interpreter."""
+"""Starting guards and waiting for them."""
 
 from __future__ import annotations
 
@@ -71,38 +71,57 @@ class GuardHandle:
 
 
 class Guards:
-    """Hands out guards; `log` receives what they have to complain about."""
+    """Hands out guards; `log` receives what they have to complain about.
+
+    Linux: a small server process forks them, so that no stage waits for an interpreter to start; it holds no
+    lock, owns no stage and leaves when its orchestrator does. Windows cannot fork: each guard is started.
+    """
 
     def __init__(self, log: IO[bytes]) -> None:
         self._log = log
-        self._ready: subprocess.Popen[bytes] | None = None
+        self._server: subprocess.Popen[bytes] | None = None
 
-    def start(self, order: Mapping[str, Any]) -> GuardHandle:
-        """Let a guard carry out one order; raises OSError when none can be started."""
-        process = self._take()
-        assert process.stdin is not None
-        process.stdin.write(json.dumps(order).encode() + b"\n")
-        process.stdin.close()
-        identity = identity_of(process.pid) or ProcessIdentity("", process.pid, 0)
-        handle = GuardHandle(identity, process)
-        self.prepare()
-        return handle
+    def start(self, order: Mapping[str, Any]) -> GuardHandle | None:
+        """Let a guard carry out one order; None if it has ended already. Raises OSError when none can be
+        started.
+        """
+        line = json.dumps(order).encode() + b"\n"
+        if sys.platform == "win32":
+            process = self._new()
+            _send(process, line)
+            _close(process.stdin)
+            return GuardHandle(identity_of(process.pid) or ProcessIdentity("", process.pid, 0), process)
+        try:
+            pid = self._ask(line)
+        except OSError:  # the server was killed; guards at work do not need it
+            self.end()
+            pid = self._ask(line)
+        identity = identity_of(pid)
+        return GuardHandle.of(identity) if identity else None
 
     def prepare(self) -> None:
-        """Start the guard of the next stage ahead of time; it waits for its order."""
-        if self._ready is None:
-            self._ready = self._new()
+        """Start the server ahead of time."""
+        if sys.platform != "win32" and self._server is None:
+            self._server = self._new()
 
     def end(self) -> None:
-        """Send the one that was kept ready away: without an order it leaves by itself."""
-        if self._ready is not None and self._ready.stdin is not None:
-            self._ready.stdin.close()
-            self._ready.wait()
-            self._ready = None
+        """Send the server away: at the end of its input it leaves by itself."""
+        if self._server is not None:
+            _close(self._server.stdin)
+            _close(self._server.stdout)
+            self._server.wait()
+            self._server = None
 
-    def _take(self) -> subprocess.Popen[bytes]:
-        process, self._ready = self._ready, None
-        return process if process is not None and process.poll() is None else self._new()
+    def _ask(self, line: bytes) -> int:
+        self.prepare()
+        assert self._server is not None and self._server.stdout is not None
+        _send(self._server, line)
+        answer = self._server.stdout.readline()
+        if not answer.strip():
+            raise BrokenPipeError("the guard server has ended")
+        if answer.startswith(b"!"):
+            raise OSError(answer[1:].decode().strip())
+        return int(answer)
 
     def _new(self) -> subprocess.Popen[bytes]:
         windows = sys.platform == "win32"
@@ -113,8 +132,22 @@ class Guards:
             cwd=_ROOT,
             env=environment,
             stdin=subprocess.PIPE,
-            stdout=self._log,
+            stdout=self._log if windows else subprocess.PIPE,
             stderr=self._log,
             start_new_session=not windows,
             creationflags=windows_stage_flags() if windows else 0,
         )
+
+
+def _send(process: subprocess.Popen[bytes], line: bytes) -> None:
+    assert process.stdin is not None
+    process.stdin.write(line)
+    process.stdin.flush()
+
+
+def _close(pipe: IO[bytes] | None) -> None:
+    try:
+        if pipe is not None:
+            pipe.close()
+    except BrokenPipeError:
+        return  # the other end is gone, which is what was wanted

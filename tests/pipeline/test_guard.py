@@ -53,7 +53,7 @@ class Bench:
         self.numbers += 1
         script = self.folder / f"stage{self.numbers}.py"
         script.write_text(textwrap.dedent(code))
-        return self.guards.start(
+        guard = self.guards.start(
             {
                 "stage": "04",
                 "attempt": self.numbers,
@@ -69,6 +69,8 @@ class Bench:
                 "grace": grace,
             }
         )
+        assert guard is not None
+        return guard
 
     def record(self, kind: str) -> dict[str, Any] | None:
         return read_object(order_path(self.folder, "04", self.numbers, kind))
@@ -132,7 +134,10 @@ def test_a_stage_that_cannot_be_started_is_told(bench: Bench) -> None:
         "stage": "04", "attempt": 1, "attempts": str(bench.folder / "attempts"), "tag": "t", "argv": ["x.py"],
         "env": {}, "events": "e", "events_offset": 0, "log": "l", "limits": [1, None], "grace": [1, 1],
     }  # fmt: skip
-    record = bench.finish(bench.guards.start({**base, **order}))
+    guard = bench.guards.start({**base, **order})
+    assert guard is None or guard.wait(10)
+    record = bench.record("exit")
+    assert record is not None
     assert record["exit_code"] is None
     assert "No such file" in record["error"]
 
@@ -279,22 +284,47 @@ def test_a_finished_stage_that_will_not_exit_is_ended(bench: Bench) -> None:
     assert bench.finish(bench.start(body, grace=(1, 0.3)))["ended_for"] == "teardown"
 
 
-def test_a_guard_kept_ready_leaves_when_its_orchestrator_does(bench: Bench) -> None:
+@linux
+def test_the_server_leaves_with_its_orchestrator_and_its_guards_stay(tmp_path: Path) -> None:
     code = (
-        "import sys, time; sys.path.insert(0, sys.argv[1])\n"
+        "import json, os, sys, time; sys.path.insert(0, sys.argv[1])\n"
         "from nightforge.pipeline.guards import Guards\n"
-        "guards = Guards(open('/dev/null', 'wb')); guards.prepare()\n"
-        "print(guards._ready.pid, flush=True); time.sleep(60)"
+        "guards = Guards(open('/dev/null', 'wb')); guards.start(json.load(open('order.json')))\n"
+        "print(guards._server.pid, flush=True); time.sleep(60)"
     )
+    (tmp_path / "stage.py").write_text("import time; time.sleep(2)")
+    order = {
+        "stage": "04", "attempt": 1, "attempts": str(tmp_path / "attempts"), "tag": "t",
+        "argv": [str(tmp_path / "stage.py")], "cwd": str(tmp_path), "env": dict(os.environ),
+        "events": str(tmp_path / "e"), "events_offset": 0, "log": str(tmp_path / "l"),
+        "limits": [60, None], "grace": [5, 5],
+    }  # fmt: skip
+    (tmp_path / "order.json").write_text(json.dumps(order))
     root = str(Path(__file__).resolve().parents[2])
-    owner = subprocess.Popen([sys.executable, "-c", code, root], stdout=subprocess.PIPE)
+    command = [sys.executable, "-c", code, root]
+    owner = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=tmp_path)
     assert owner.stdout is not None
-    ready = int(owner.stdout.readline())
-    assert alive(ready)
+    server = int(owner.stdout.readline())
+    assert eventually(lambda: guard_of(tmp_path, "04", 1) is not None)
     owner.kill()
     owner.wait()
     owner.stdout.close()
-    assert eventually(lambda: not alive(ready))
+    assert eventually(lambda: not alive(server))
+    assert guard_of(tmp_path, "04", 1) is not None
+    assert eventually(lambda: read_object(order_path(tmp_path, "04", 1, "exit")) is not None)
+    assert (read_object(order_path(tmp_path, "04", 1, "exit")) or {})["exit_code"] == 0
+
+
+@linux
+def test_a_killed_server_is_replaced_and_its_guards_go_on(bench: Bench) -> None:
+    first = bench.start("import time; time.sleep(1)")
+    server = bench.guards._server
+    assert server is not None
+    server.kill()
+    server.wait()
+    assert bench.finish(bench.start("pass"))["exit_code"] == 0
+    bench.numbers = 1
+    assert bench.finish(first)["exit_code"] == 0
 
 
 def test_the_guard_is_small_and_imports_no_package() -> None:

@@ -277,7 +277,7 @@ SUMS = (
     Pattern(set_place, 1.8, ("GetActorLocation",)),
     Pattern(set_actor, 1.5, ("GetPlayerPawn",)),
     Pattern(set_facing, 0.6, ("GetActorRotation",)),
-    Pattern(look_at, 3.0, ("FindLookAtRotation", "SetActorRotation")),
+    Pattern(look_at, 1.4, ("FindLookAtRotation", "SetActorRotation")),
     Pattern(set_condition, 0.7, ("SetVar",)),
     Pattern(combine_text, 0.6, ("Concatenate",)),
     Pattern(count_list, 0.7, ("ArrayLength",)),
