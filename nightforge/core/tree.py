@@ -74,8 +74,8 @@ class Tree:
         return self._code
 
     def _reap(self) -> bool:
-        """Remove the dead from the process table; True when nobody is left: whoever lives below us has a parent
-        there or is, being adopted, our own child.
+        """Remove the dead from the process table; True when nobody is left: whoever lives below us has a
+        parent there, or is our own child, since we adopt orphans.
         """
         while True:
             try:

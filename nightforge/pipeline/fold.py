@@ -123,8 +123,9 @@ def _stage_started(state: LiveState, event: Event) -> LiveState:
 def _stage_taken_up(state: LiveState, event: Event) -> LiveState:
     """An attempt that outlived its orchestrator is watched again."""
     key = event["stage"]
+    since = state.stage(key).started_at or event["time"]
     state = _with_stage(state, key, status="running", ended_at=None)
-    return replace(state, status="running", current=Current(key, event["time"], event["time"]))
+    return replace(state, status="running", current=Current(key, since, event["time"]))
 
 
 def _stage_ended(state: LiveState, event: Event) -> LiveState:

@@ -11,6 +11,7 @@ from pipeline_fakes import DONE, FakeAttempt, Script, World
 from nightforge.config import Config
 from nightforge.config.schema import StallDetection
 from nightforge.pipeline.attempts import GUARD_LOST, Ended
+from nightforge.pipeline.fold import fold
 from nightforge.pipeline.journal import load_run
 from nightforge.pipeline.registry import StageSpec
 from nightforge.pipeline.runner import Policy
@@ -211,10 +212,16 @@ def test_an_attempt_that_outlived_its_orchestrator_is_taken_up_not_repeated(tmp_
     world.recorder.record("stage_started", stage="training", attempt=1, max_attempts=3)
     world.recorder.record("run_resumed", pid=2, goes_on="training")
     assert world.state.stage("training").status == "running"
+    began = world.state.stage("training").started_at
+    world.clock.sleep(100)
     world.left["training"] = world.spawn(world.plan.stages[0], 1, Limits(60, None), Grace())
     assert world.run() == 0
     assert [(key, number) for key, number, _ in world.attempts] == [("training", 1), ("exam", 1)]
     assert [stage.attempt for stage in world.state.stages] == [1, 1]
+    taken_up = fold(world.recorder.state, {"type": "stage_taken_up", "time": "x", "stage": "training"})
+    assert (
+        taken_up.current is not None and taken_up.current.since == began
+    )  # not the moment of the second start
 
 
 def test_a_taken_up_attempt_that_fails_is_tried_again_under_the_next_number(tmp_path: Path) -> None:
