@@ -45,7 +45,7 @@ def pipeline(folder: Path, count: int) -> float:
     run.mkdir(parents=True)
     specs = tuple(StageSpec(f"s{n:02}", "noop.py", "No-op", 1, "utility", (), ()) for n in range(count))
     clock = SystemClock()
-    files = StateFiles((run / "state.json", project.live_state), project.heartbeat, clock.monotonic)
+    files = StateFiles(project.live_state, project.heartbeat, clock.monotonic, run / "state.json")
     recorder = Recorder(LiveState(), Journal(run / "events.jsonl"), files, clock)
     stages = [
         {"id": s.key, "title": s.title, "phase": 1, "script": s.script, "log": "", "kind": s.kind}

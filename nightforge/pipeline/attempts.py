@@ -87,8 +87,9 @@ class StageContext:
             "limits": list(limits),
             "grace": list(grace),
         }
-        # The intent stands before the deed: after a crash it tells whose processes to look for. # ops A7
-        write_json(order_path(self.run_dir, spec.key, attempt), order)
+        # The intent stands before the deed: after a crash it tells whose processes to look for, and after a
+        # power cut there are none, so it need not be durable. # ops A7
+        write_json(order_path(self.run_dir, spec.key, attempt), order, durable=False)
         handle = self.guards.start({**order, "env": {**self.environment, TAG_VARIABLE: tag}})
         return GuardedAttempt(self.run_dir, spec.key, attempt, order, handle)
 

@@ -178,7 +178,7 @@ class Guard:
             "pid": tree.pid,
             "started_at": utc_now(),
         }
-        self._write("guard.json", record, patience_s=5.0)
+        self._write("guard.json", record, patience_s=5.0, durable=False)  # no guard outlives a power cut
 
     def _write_exit(
         self, code: int | None, ended_for: str | None, survivors: list[int], dropped: int, error: str = ""
@@ -194,12 +194,14 @@ class Guard:
         }
         self._write("exit.json", record)
 
-    def _write(self, kind: str, record: dict[str, Any], patience_s: float = 3600.0) -> None:
-        """Write a record durably; a full disk is waited for, since this is what the run hangs on."""
+    def _write(
+        self, kind: str, record: dict[str, Any], patience_s: float = 3600.0, durable: bool = True
+    ) -> None:
+        """Write a record; a full disk is waited for, since this is what the run hangs on."""
         deadline = time.monotonic() + patience_s
         while True:
             try:
-                write_json(self._path(kind), record)
+                write_json(self._path(kind), record, durable=durable)
                 return
             except OSError as error:
                 sys.stderr.write(f"{self._path(kind)}: {error}\n")

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from nightforge.core.atomic import read_jsonl, write_bytes
+from nightforge.core.records import ACTIVE
 from nightforge.pipeline.fold import Event, fold_all, is_transition
 from nightforge.pipeline.states import LiveState, to_json
 
 JOURNAL = "events.jsonl"
 STATE = "state.json"
+_COPY_S = 2.0
 
 
 class Journal:
@@ -76,24 +78,33 @@ def load_run(run_dir: Path) -> tuple[LiveState, int]:
 
 
 class StateFiles:
-    """The live state for pages and programs: at once on a transition, else at most once per second."""
+    """The live state for pages and programs: at once on a transition, else at most once per second.
 
-    def __init__(self, paths: tuple[Path, ...], heartbeat: Path, monotonic: Callable[[], float]) -> None:
-        self._paths = paths
+    `copy` is the run's own: every two seconds while the run is active, at once when it is not.
+    """
+
+    def __init__(
+        self, live: Path, heartbeat: Path, monotonic: Callable[[], float], copy: Path | None = None
+    ) -> None:
+        self._live = live
+        self._copy = copy
         self._heartbeat = heartbeat
         self._monotonic = monotonic
-        self._written_at = float("-inf")
+        self._written_at = self._copied_at = float("-inf")
         self.trouble: str | None = None
 
     def write(self, state: LiveState, at_once: bool = False) -> bool:
         """Write the state if it is time; never raises, returns whether it was written."""
         if not at_once and self._monotonic() - self._written_at < 1.0:
             return False
-        self._written_at = self._monotonic()
-        data = to_json(state)
+        now_s = self._written_at = self._monotonic()
+        data, path = to_json(state), self._live
         try:
-            for path in self._paths:
+            write_bytes(path, data)
+            if self._copy and (state.status not in ACTIVE or now_s - self._copied_at >= _COPY_S):
+                path = self._copy
                 write_bytes(path, data)
+                self._copied_at = now_s
         except OSError as error:
             self.trouble = f"{path.name} can't be written: {error.strerror or error}"
             return False

@@ -229,7 +229,7 @@ def _pending(spec: StageSpec) -> StageState:
 
 
 def _state_files(project: Project, folder: Path, clock: Clock) -> StateFiles:
-    return StateFiles((folder / STATE, project.live_state), project.heartbeat, clock.monotonic)
+    return StateFiles(project.live_state, project.heartbeat, clock.monotonic, copy=folder / STATE)
 
 
 def _write_record(project: Project, run: Run, nonce: str, **moments: str) -> None:

@@ -133,7 +133,7 @@ class World:
         self.recorder = Recorder(
             LiveState(),
             Journal(tmp_path / "events.jsonl"),
-            StateFiles((tmp_path / "state.json",), tmp_path / "heartbeat", self.clock.monotonic),
+            StateFiles(tmp_path / "state.json", tmp_path / "heartbeat", self.clock.monotonic),
             self.clock,
             [lambda state, event: self.events.append(event)],
         )

@@ -103,14 +103,28 @@ def test_damage_in_the_middle_names_file_and_line(tmp_path: Path) -> None:
 
 def test_the_live_state_is_written_at_once_on_a_transition_else_once_per_second(tmp_path: Path) -> None:
     clock = FakeClock()
-    files = StateFiles((tmp_path / "a.json", tmp_path / "b.json"), tmp_path / "beat", clock.monotonic)
+    files = StateFiles(tmp_path / "a.json", tmp_path / "beat", clock.monotonic)
     written = []
     for _ in range(30):
         clock.sleep(0.1)
         written.append(files.write(LiveState(run_id="r")))
     assert sum(written) == 3
     assert files.write(LiveState(run_id="r2"), at_once=True)
-    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+    assert json.loads((tmp_path / "a.json").read_text())["run_id"] == "r2"
+
+
+def test_the_copy_of_the_run_follows_every_two_seconds_and_at_once_at_the_end(tmp_path: Path) -> None:
+    clock = FakeClock()
+    copy = tmp_path / "copy.json"
+    files = StateFiles(tmp_path / "live.json", tmp_path / "beat", clock.monotonic, copy)
+    seen = set()
+    for number in range(40):
+        clock.sleep(0.1)
+        files.write(LiveState(run_id=str(number), status="running"), at_once=True)
+        seen.add(json.loads(copy.read_text())["run_id"])
+    assert sorted(seen, key=int) == ["0", "20"]
+    files.write(LiveState(run_id="end", status="succeeded"), at_once=True)
+    assert json.loads(copy.read_text())["run_id"] == "end"
 
 
 def test_history_is_kept_per_profile_and_a_broken_file_is_put_aside(tmp_path: Path) -> None:
