@@ -51,6 +51,10 @@ def _act(options: Options, argv: Sequence[str], project: Project) -> int:
         return print_status(project, options.json)
     if options.action == "dry-run":
         return dry_run(project, options)
+    if options.action == "doctor":
+        from nightforge.pipeline.doctor import run_doctor
+
+        return run_doctor(project, options)
     if options.action == "stop":
         return stop(project, now=options.now)
     if options.action == "foreground":
