@@ -77,7 +77,7 @@ function active(state, now) {
   if (quiet !== null && quiet > STALE_S) {
     return {
       kind: "stale", status: "stale", title: `No news for ${duration(quiet)}`,
-      detail: `The run was ${word(state.status)} when the orchestrator was last heard. It may be gone, or the computer asleep.`,
+      detail: `The run was ${word(state.status)} when the orchestrator was last heard. It may be gone, or the computer asleep; a stage at work goes on under its guard.`,
       command: "python launch_pipeline.py --status",
     };
   }

@@ -54,7 +54,8 @@ def current_state(project: Project) -> dict[str, Any]:
     if state is None:
         return {"schema_version": 1, "run_id": "", "status": "idle", "stages": [], "resumable": False}
     if state.get("status") in ACTIVE and running_record(project) is None:
-        state.update(status="interrupted", resumable=True, eta=None, guarded=guarded_stage(project, state))
+        guarded = guarded_stage(project, str(state.get("run_id")))
+        state.update(status="interrupted", resumable=True, eta=None, guarded=guarded)
     return state
 
 
@@ -70,12 +71,17 @@ def guard_of(run_dir: Path, stage: str, attempt: int) -> ProcessIdentity | None:
     return identity if identity is not None and is_alive(identity) else None
 
 
-def guarded_stage(project: Project, state: dict[str, Any]) -> dict[str, Any] | None:
+def last_order(run_dir: Path) -> dict[str, Any] | None:
+    """Return the order of the attempt that was started last in a run, or None."""
+    orders = list((run_dir / "attempts").glob("*.order.json"))
+    return read_object(max(orders, key=lambda path: path.stat().st_mtime_ns)) if orders else None
+
+
+def guarded_stage(project: Project, run_id: str) -> dict[str, Any] | None:
     """Return `{"stage", "attempt", "pid"}` of the stage that goes on under its guard, or None."""
-    current = (state.get("current") or {}).get("stage")
-    for stage in state.get("stages") or ():
-        if stage.get("id") == current:
-            attempt = int(stage.get("attempt") or 0)
-            identity = guard_of(project.run_dir(str(state["run_id"])), str(current), attempt)
-            return {"stage": current, "attempt": attempt, "pid": identity.pid} if identity else None
-    return None
+    folder = project.run_dir(run_id)
+    order = last_order(folder)
+    if order is None:
+        return None
+    identity = guard_of(folder, str(order["stage"]), int(order["attempt"]))
+    return {"stage": order["stage"], "attempt": order["attempt"], "pid": identity.pid} if identity else None

@@ -30,6 +30,7 @@ from nightforge.core.records import (
     ACTIVE,
     NONCE_VARIABLE,
     guarded_stage,
+    last_order,
     read_object,
     record_path,
     running_record,
@@ -139,22 +140,20 @@ def _take(project: Project, lock: ProjectLock, clock: Clock, stack: ExitStack) -
     stack.callback(lock.release)
 
 
+def _last_run(project: Project) -> str:
+    return str((read_object(project.live_state) or {}).get("run_id") or "none")
+
+
 def _guarded(project: Project) -> dict[str, Any] | None:
     """Return the stage of the last run that goes on under its guard, with its `run_id`."""
-    state = read_object(project.live_state) or {}
-    if state.get("status") not in ACTIVE:
-        return None
-    found = guarded_stage(project, state)
-    return {**found, "run_id": state["run_id"]} if found else None
+    found = guarded_stage(project, _last_run(project))
+    return {**found, "run_id": _last_run(project)} if found else None
 
 
 def _sweep(project: Project) -> None:
     """End what a guard that was killed has left behind; whoever carries the tag of its last order is ours."""
-    state = read_object(project.live_state) or {}
-    attempts = project.run_dir(str(state.get("run_id") or "none")) / "attempts"
-    orders = sorted(attempts.glob("*.order.json"), key=lambda path: path.stat().st_mtime)
-    if orders:
-        sweep_tagged(str((read_object(orders[-1]) or {}).get("tag", "")))
+    order = last_order(project.run_dir(_last_run(project)))
+    sweep_tagged(str((order or {}).get("tag", "")))
 
 
 def close_interrupted(project: Project, clock: Clock) -> None:

@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 
+from nightforge.core.atomic import write_json
+from nightforge.core.paths import Project
 from nightforge.core.processes import TAG_VARIABLE, identity_of
-from nightforge.core.records import guard_of, order_path, read_object
+from nightforge.core.records import guard_of, guarded_stage, order_path, read_object
 from nightforge.pipeline.guards import GuardHandle, Guards
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks through /proc")
@@ -325,6 +327,18 @@ def test_a_killed_server_is_replaced_and_its_guards_go_on(bench: Bench) -> None:
     assert bench.finish(bench.start("pass"))["exit_code"] == 0
     bench.numbers = 1
     assert bench.finish(first)["exit_code"] == 0
+
+
+def test_the_stage_that_goes_on_is_found_by_its_newest_order_whatever_the_state_says(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    assert guarded_stage(project, "r1") is None
+    mine = identity_of(os.getpid())
+    assert mine is not None
+    for attempt, who in ((1, {**mine.to_dict(), "started": 1}), (2, mine.to_dict())):
+        assert guarded_stage(project, "r1") is None  # no guard yet, or a pid that somebody else has now
+        write_json(order_path(project.run_dir("r1"), "04", attempt), {"stage": "04", "attempt": attempt})
+        write_json(order_path(project.run_dir("r1"), "04", attempt, "guard"), {"guard": who})
+    assert guarded_stage(project, "r1") == {"stage": "04", "attempt": 2, "pid": os.getpid()}
 
 
 def test_the_guard_is_small_and_imports_no_package() -> None:
