@@ -91,6 +91,7 @@ class Tree:
         """Ask the stage for the stacks of all its threads; it must have said that it listens."""
         if sys.platform != "win32":
             self._send(self._root(), signal.SIGUSR1)
+            self._send(self._root(), signal.SIGCONT)  # a stopped process would keep it pending
 
     def terminate(self) -> None:
         """Ask every member to end; Windows has no polite way, there the stop request must do."""

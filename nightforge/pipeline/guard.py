@@ -35,7 +35,7 @@ from nightforge.pipeline.stall import Limits
 from nightforge.pipeline.supervise import Grace, Supervisor
 
 _TICK_S = 0.1
-_DUMP_S = 2.0  # time for the stage to write its stacks
+_DUMP_S = 1.0  # time for the stage to write its stacks
 
 
 def main() -> None:
