@@ -186,6 +186,21 @@ class Dashboard(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     autostart: Annotated[bool, doc("launch_pipeline.py starts the server when it is not running")] = True
 
 
+class Notify(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Messages to somebody elsewhere; a notifier that fails never hurts a run."""
+
+    command: Annotated[
+        tuple[str, ...], doc("program and arguments; gets the message as JSON on standard input; []: none")
+    ] = ()
+    webhook: Annotated[
+        Annotated[str, Meta(pattern="^https?://")] | None,
+        doc("address that gets the message as JSON by POST; null: none"),
+    ] = None
+    events: Annotated[
+        tuple[Literal["finish", "failure", "stop", "stall", "retry"], ...], doc("what is told")
+    ] = ("finish", "failure", "stall", "retry")
+
+
 class Synthetic(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Stages 03 and 20: generated rows, and how all rows are merged."""
 
@@ -214,6 +229,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     backup: Backup = msgspec.field(default_factory=Backup)
     dashboard: Dashboard = msgspec.field(default_factory=Dashboard)
     synthetic: Synthetic = msgspec.field(default_factory=Synthetic)
+    notify: Notify = msgspec.field(default_factory=Notify)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values; `load_config` accepts them back."""

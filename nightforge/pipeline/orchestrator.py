@@ -40,6 +40,7 @@ from nightforge.pipeline.guards import Guards
 from nightforge.pipeline.hardware import HardwareSampler
 from nightforge.pipeline.history import TimingHistory
 from nightforge.pipeline.journal import JOURNAL, STATE, Journal, StateFiles, load_run
+from nightforge.pipeline.notify import Notifier
 from nightforge.pipeline.options import Options
 from nightforge.pipeline.preflight import check
 from nightforge.pipeline.recorder import Observer, Recorder
@@ -84,7 +85,9 @@ def orchestrate(
         clear_stop_request(project)
         run = _prepare(project, fresh, options, command)
         log = stack.enter_context(_open_log(project, fresh=run.state is None))
-        observers = [RunLog(log.write, clock.monotonic), *([observer] if observer else [])]
+        notifier = Notifier(run.config.notify, project.root)
+        stack.callback(notifier.finish)
+        observers = [RunLog(log.write, clock.monotonic), notifier, *([observer] if observer else [])]
         _write_record(project, run, nonce, recorded_at=clock.now())
         stack.callback(lambda: _write_last_record(project, run, nonce, clock))
         recorder = _begin(project, run, clock, observers, command, goes_on)

@@ -17,6 +17,7 @@ from nightforge.core.errors import ExitCode
 from nightforge.pipeline.attempts import Attempt, Ended
 from nightforge.pipeline.eta import estimate
 from nightforge.pipeline.fold import FINISHED
+from nightforge.pipeline.notify import NO_PROGRESS
 from nightforge.pipeline.plan import Plan
 from nightforge.pipeline.recorder import Recorder
 from nightforge.pipeline.registry import StageSpec
@@ -284,7 +285,7 @@ class Runner:
             if limits.kill_s is not None
             else "stall_detection.kill is false, so it is left alone"
         )
-        self._alert(spec, "warning", "No progress", f"{silent_s:.0f} s without progress; {then}")
+        self._alert(spec, "warning", NO_PROGRESS, f"{silent_s:.0f} s without progress; {then}")
 
     def _alert(self, spec: StageSpec, level: str, title: str, detail: str) -> None:
         self._recorder.record("alert", stage=spec.key, level=level, title=title, detail=detail)
