@@ -102,11 +102,18 @@ export function retryWords(state, now) {
   return `${title} starts again ${when} (attempt ${text(retry.attempt)} of ${text(retry.max_attempts)}).`;
 }
 
+/** What a run has done with its version: a run of training alone has examined nothing. */
+function achieved(state) {
+  const did = (number) => stagesOf(state).some((stage) => stage.id.split("-")[0] === number && stage.status === "succeeded");
+  const parts = [did("04") && "trained", did("12") && "examined", did("16") && "backed up"].filter(Boolean);
+  return parts.length ? [parts.slice(0, -1).join(", "), parts.at(-1)].filter(Boolean).join(" and ") : "done";
+}
+
 function ended(state) {
   const took = duration(secondsBetween(state.started_at, state.ended_at ?? state.updated_at));
   const base = { kind: "finished", status: knownStatus(state.status), command: null };
   if (state.status === "succeeded") {
-    const what = text(state.result?.version) ? `${state.result.version} is trained, examined and backed up` : "All stages are done";
+    const what = text(state.result?.version) ? `${state.result.version} is ${achieved(state)}` : "All stages are done";
     return { ...base, title: "Finished", detail: `${what}; it took ${took}.` };
   }
   if (state.status === "stopped") {

@@ -78,6 +78,13 @@ def test_the_live_page_answers_its_questions_without_scrolling(
         for kind, title in (("failed", "Failed in Merge"), ("finished", "Finished")):
             put_state(site.project, recorded(kind))
             tab.page.locator("#title", has_text=title).wait_for()
+        assert "is trained, examined and backed up" in tab.text("#detail")
+        trained_only = recorded("finished")
+        trained_only["stages"] = [
+            stage for stage in trained_only["stages"] if stage["id"] in ("04", "16-post")
+        ]
+        put_state(site.project, trained_only)
+        tab.page.locator("#detail", has_text="is trained and backed up").wait_for()
         tab.check(site.url)
 
 
