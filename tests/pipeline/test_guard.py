@@ -9,7 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -182,13 +182,21 @@ _TREES = {
 }
 
 
-# More rounds by hand: NIGHTFORGE_ROUNDS=23 pytest tests/pipeline/test_guard.py
+# More rounds by hand: NIGHTFORGE_ROUNDS=23 pytest -m 'slow or not slow' tests/pipeline/test_guard.py
 rounds = pytest.mark.parametrize("number", range(int(os.environ.get("NIGHTFORGE_ROUNDS", "1"))))
+
+
+def some_now(kinds: Iterable[str], now: tuple[str, ...]) -> list[Any]:
+    """All kinds as parameters, those not in `now` marked slow."""
+    return [kind if kind in now else pytest.param(kind, marks=pytest.mark.slow) for kind in kinds]
 
 
 @linux
 @rounds
-@pytest.mark.parametrize("shape", _TREES)
+@pytest.mark.parametrize(
+    "shape",
+    some_now(_TREES, ("a double-forked grandchild without our tag", "one that is stopped")),
+)
 def test_an_order_to_end_leaves_nobody_of_the_tree_and_hits_no_stranger(
     shape: str, number: int, bench: Bench
 ) -> None:
@@ -272,7 +280,7 @@ _HANGS = {
 
 @linux
 @rounds
-@pytest.mark.parametrize("hang", _HANGS)
+@pytest.mark.parametrize("hang", some_now(_HANGS, ("interpreter lock held in C",)))
 def test_a_hang_is_warned_of_its_stacks_are_taken_and_it_is_ended(
     hang: str, number: int, bench: Bench
 ) -> None:
