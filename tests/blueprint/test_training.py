@@ -73,6 +73,7 @@ def test_an_adapter_is_whole_and_says_what_it_was_made_from(
     assert not (project.models / ".work" / f"{manifest['data_hash']}-{manifest['config_hash']}").exists()
 
 
+@pytest.mark.slow
 def test_the_same_rows_and_settings_are_nothing_new_unless_forced(
     config: Config, project: Project, rows: list[dict]
 ) -> None:

@@ -130,6 +130,7 @@ def test_stopping_asks_once_in_place_and_shows_the_answer(
         tab.check(site.url)
 
 
+@pytest.mark.slow
 def test_the_page_survives_a_restart_of_the_server(tmp_path: Path, open_tab: Callable[..., Any]) -> None:
     tab = open_tab()
     project = project_of(tmp_path, "running_training")

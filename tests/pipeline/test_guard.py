@@ -304,6 +304,7 @@ def test_a_hang_is_warned_of_its_stacks_are_taken_and_it_is_ended(
     assert "hang_in_the_main_loop" in (bench.folder / "stacks.txt").read_text()
 
 
+@pytest.mark.slow
 def test_a_stage_that_progresses_slowly_is_left_alone(bench: Bench) -> None:
     body = _EVENTS + (
         "for n in range(8):\n    tell(type='progress', done=n, total=8, unit='steps'); time.sleep(0.25)\n"
@@ -319,6 +320,7 @@ def test_a_finished_stage_that_will_not_exit_is_ended(bench: Bench) -> None:
 
 
 @linux
+@pytest.mark.slow
 def test_the_server_leaves_with_its_orchestrator_and_its_guards_stay(tmp_path: Path) -> None:
     code = (
         "import json, os, sys, time; sys.path.insert(0, sys.argv[1])\n"

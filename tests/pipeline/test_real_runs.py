@@ -164,7 +164,7 @@ def kill_orchestrator(tiny: TinyProject) -> int:
     return pid
 
 
-@pytest.mark.parametrize("command", [("--resume",), ("--data-only",)])
+@pytest.mark.parametrize("command", [pytest.param(("--resume",), marks=pytest.mark.slow), ("--data-only",)])
 def test_a_stage_outlives_its_orchestrator_and_the_next_start_takes_it_up(
     tiny: TinyProject, command: tuple[str, ...]
 ) -> None:
@@ -193,6 +193,7 @@ def test_a_stage_outlives_its_orchestrator_and_the_next_start_takes_it_up(
     assert len(list(tiny.project.runs.iterdir())) == 1
 
 
+@pytest.mark.slow
 def test_a_stage_that_finished_while_nobody_orchestrated_is_not_repeated(tiny: TinyProject) -> None:
     tiny.behave("20", UNTIL_TOLD)
     tiny.launch("--data-only")
@@ -219,6 +220,7 @@ def test_without_orchestrator_a_stop_still_reaches_the_stage(tiny: TinyProject) 
     tiny.wait(lambda: not tiny.own_processes())
 
 
+@pytest.mark.slow
 def test_without_orchestrator_stop_now_ends_a_deaf_stage(tiny: TinyProject) -> None:
     tiny.behave(
         "20", "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_DFL)\ntime.sleep(60)\nreturn {}"
@@ -250,6 +252,7 @@ def test_a_killed_guard_takes_its_stage_along_and_the_stage_is_tried_again(tiny:
     assert not tiny.own_processes()
 
 
+@pytest.mark.slow
 def test_with_orchestrator_and_guard_killed_nobody_is_left_and_resume_finishes(tiny: TinyProject) -> None:
     tiny.behave("20", FIRST_TIME_ONLY)
     tiny.launch("--data-only")
@@ -276,6 +279,7 @@ def test_with_orchestrator_and_guard_killed_nobody_is_left_and_resume_finishes(t
     assert [error["kind"] for error in state["errors"]] == ["interrupted"]
 
 
+@pytest.mark.slow
 def test_a_plain_start_after_a_crash_starts_anew_and_says_how_to_resume_the_old_run(
     tiny: TinyProject,
 ) -> None:
@@ -365,6 +369,7 @@ def test_a_second_start_changes_nothing_and_says_who_runs(tiny: TinyProject) -> 
     assert tiny.wait_ended() == "stopped"
 
 
+@pytest.mark.slow
 def test_ten_starts_at_once_make_one_orchestrator(tiny: TinyProject) -> None:
     tiny.behave("03", UNTIL_STOPPED)
     launches = [
@@ -382,6 +387,7 @@ def test_ten_starts_at_once_make_one_orchestrator(tiny: TinyProject) -> None:
     assert tiny.wait_ended() == "stopped"
 
 
+@pytest.mark.slow
 def test_the_end_of_the_terminal_does_not_end_the_run(tiny: TinyProject) -> None:
     tiny.behave("20", "time.sleep(1.5)\nreturn {}")
     child, terminal = pty.fork()  # the launcher runs as the leader of a login session on its own terminal

@@ -112,6 +112,7 @@ def test_a_small_disk_is_refused_before_the_run(small_disk: Path, capsys: pytest
     assert not tiny.project.runs.exists()
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_in_the_middle_does_not_end_the_orchestrator(small_disk: Path) -> None:
     tiny = TinyProject(small_disk / "project")
     fill = """
