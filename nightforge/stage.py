@@ -20,13 +20,14 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from nightforge.config import Config, load_config
+from nightforge.config.trace import traced
 from nightforge.core.control import read_stop_request
 from nightforge.core.errors import ExitCode, InputError, NightforgeError, from_os_error
 from nightforge.core.events import EventWriter
@@ -89,9 +90,10 @@ class Reporter:
     def start(self, stage_key: str, stacks: str | None = None) -> None:
         self._send("start", pid=os.getpid(), stage=stage_key, stacks=stacks)
 
-    def finish(self, result: dict[str, Any]) -> None:
+    def finish(self, result: dict[str, Any], sections: Iterable[str]) -> None:
+        """Say that the stage is done, and which sections of the configuration it has read."""
         if self._events is not None:  # the record that makes a stage "done" must not be lost quietly
-            self._events.write("done", result=result)
+            self._events.write("done", result=result, sections=sorted(sections))
 
     def fail(self, error: NightforgeError) -> None:
         self._send("error", kind=error.kind, message=error.message, next_command=error.next_command)
@@ -145,10 +147,11 @@ def stage_main(
     except OSError as error:
         return _complain(from_os_error(error))
     report = Reporter(events, _show)
+    config, sections = traced(config)
     stage = Stage(config, project, args, report, StopFlag(project, args.run_dir), key, args.run_dir)
     report.start(key, _show_stacks_when_asked(args.run_dir, key))
     try:
-        report.finish(run(stage))
+        report.finish(run(stage), sections)
         return ExitCode.DONE
     except NightforgeError as error:
         report.fail(error)

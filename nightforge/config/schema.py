@@ -233,7 +233,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values; `load_config` accepts them back."""
-        value: dict[str, Any] = msgspec.to_builtins(self)
+        value: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
         return value
 
 

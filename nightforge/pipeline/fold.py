@@ -135,6 +135,7 @@ def _stage_ended(state: LiveState, event: Event) -> LiveState:
         key,
         status=outcome,
         ended_at=event["time"],
+        ended_attempt=event["attempt"],
         message=event.get("message") or state.stage(key).message,
         eta_s=None,
         result=event.get("result", {}),
@@ -151,6 +152,19 @@ def _stage_ended(state: LiveState, event: Event) -> LiveState:
         )
         state = replace(state, errors=(*state.errors, error)[-_ERRORS_KEPT:])
     return state
+
+
+def _stage_kept(state: LiveState, event: Event) -> LiveState:
+    """The result of an earlier run stands."""
+    words = f"nothing it depends on has changed since run {event['run_id']}"
+    return _with_stage(
+        state, event["stage"], status="skipped", message=words, result=event.get("result", {}), eta_s=None
+    )
+
+
+def _stage_reopened(state: LiveState, event: Event) -> LiveState:
+    """A stage that is done has to run again, since something it depends on has changed."""
+    return _with_stage(state, event["stage"], status="pending", message=event["reason"], ended_at=None)
 
 
 def _retry_scheduled(state: LiveState, event: Event) -> LiveState:
@@ -239,6 +253,8 @@ _HANDLERS: dict[str, Callable[[LiveState, Event], LiveState]] = {
     "stage_started": _stage_started,
     "stage_taken_up": _stage_taken_up,
     "stage_ended": _stage_ended,
+    "stage_kept": _stage_kept,
+    "stage_reopened": _stage_reopened,
     "retry_scheduled": _retry_scheduled,
     "stop_requested": _stop_requested,
     "run_ended": _run_ended,
@@ -257,6 +273,7 @@ _TRANSITIONS = frozenset(
         "stage_started",
         "stage_taken_up",
         "stage_ended",
+        "stage_reopened",
         "retry_scheduled",
         "stop_requested",
         "run_ended",

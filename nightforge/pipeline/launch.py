@@ -55,6 +55,10 @@ def _act(options: Options, argv: Sequence[str], project: Project) -> int:
         from nightforge.pipeline.doctor import run_doctor
 
         return run_doctor(project, options)
+    if options.action in ("why", "accept"):
+        from nightforge.pipeline.why import accept, why
+
+        return (why if options.action == "why" else accept)(project, options)
     if options.action == "stop":
         return stop(project, now=options.now)
     if options.action == "foreground":
@@ -141,8 +145,8 @@ def start(project: Project, options: Options, argv: Sequence[str]) -> int:
     running = running_record(project)
     if running is not None:
         return _already(project, running)
-    config = _refuse_early(project, options)
-    note = _interrupted_note(project, options)
+    config, goes_on = _refuse_early(project, options)
+    note = _interrupted_note(project, options, goes_on)
     nonce = secrets.token_hex(8)
     child = spawn_detached(
         [sys.executable, str(_ORCHESTRATOR), *argv],
@@ -161,27 +165,29 @@ def start(project: Project, options: Options, argv: Sequence[str]) -> int:
     return 0
 
 
-def _refuse_early(project: Project, options: Options) -> Any:
-    """Check in this terminal what would end the orchestrator at once; returns the configuration."""
+def _refuse_early(project: Project, options: Options) -> tuple[Any, str | None]:
+    """Check in this terminal what would end the orchestrator at once; returns the configuration and the run
+    that goes on.
+    """
     from nightforge.core.clock import SystemClock
     from nightforge.pipeline.preflight import check
-    from nightforge.pipeline.runs import new_run, resumed_run
+    from nightforge.pipeline.runs import new_run, resumed_run, unfinished
 
-    if options.resume is None:
-        run = new_run(project, options, SystemClock())
-    else:
-        run = resumed_run(project, options.resume)
+    goes_on = unfinished(project, options)
+    run = new_run(project, options, SystemClock()) if goes_on is None else resumed_run(project, goes_on)
     check(project, run.config, run.plan)
-    return run.config
+    return run.config, goes_on
 
 
-def _interrupted_note(project: Project, options: Options) -> str:
+def _interrupted_note(project: Project, options: Options, goes_on: str | None) -> str:
     state = current_state(project)
     if state.get("guarded"):
         where = f"run {state['run_id']} has lost its orchestrator, but stage {state['guarded']['stage']}"
         return f"Note     {where} goes on under its guard; this start takes that run up again"
     if options.resume is not None or not state.get("resumable"):
         return ""
+    if goes_on is not None:
+        return f"Note     run {goes_on} was {state['status']}; this start continues it (a new run: --force)"
     return (
         f"Note     run {state['run_id']} was {state['status']} and is left as it is; "
         f"continue it later with: python launch_pipeline.py --resume {state['run_id']}"

@@ -20,7 +20,7 @@ EXIT_CODES = """exit codes: 0 done or said what there was to say · 1 failed · 
 class Options(NamedTuple):
     """What the user asked for; `profile` None means the one of pipeline_config.json."""
 
-    action: str  # start | foreground | status | stop | dry-run | doctor
+    action: str  # start | foreground | status | stop | dry-run | doctor | why | accept
     mode: str = "full"
     pipeline: str = "blueprint"
     profile: str | None = None
@@ -29,6 +29,7 @@ class Options(NamedTuple):
     resume: str | None = None  # None: no; "": the last run; else a run id
     now: bool = False
     json: bool = False
+    stage: str = ""  # of why and accept
 
 
 def parse_options(
@@ -37,7 +38,8 @@ def parse_options(
     """Read the arguments; wrong ones end the program with exit code 2 and a sentence."""
     parser = _parser(program, doc or DESCRIPTION)
     given = parser.parse_args(argv)
-    action = given.action or "start"
+    asked = "why" if given.why else "accept" if given.accept else None
+    action = given.action or asked or "start"
     if given.json and action != "status":
         parser.error("--json belongs to --status")
     if given.now and action != "stop":
@@ -46,7 +48,7 @@ def parse_options(
     own = [name for name in ("profile", "overrides", "mode", "force") if getattr(given, name)]
     if resume is not None and own:
         parser.error("--resume continues with the run's own profile, mode and settings; leave the others out")
-    if resume is not None and action in ("status", "stop", "dry-run", "doctor"):
+    if resume is not None and action in ("status", "stop", "dry-run", "doctor", "why", "accept"):
         parser.error(f"--resume and --{action} cannot be combined")
     return Options(
         action=action,
@@ -58,6 +60,7 @@ def parse_options(
         resume=resume,
         now=given.now,
         json=given.json,
+        stage=given.why or given.accept or "",
     )
 
 
@@ -78,6 +81,12 @@ def _parser(program: str, description: str) -> argparse.ArgumentParser:
         ("foreground", "run in this terminal, with progress; the exit code is the run's"),
     ):
         action.add_argument(f"--{name}", dest="action", action="store_const", const=name, help=text)
+    action.add_argument(
+        "--why", metavar="STAGE", help="say why a stage will run or be kept, and how it ended last time"
+    )
+    action.add_argument(
+        "--accept", metavar="STAGE", help="let a stage's earlier result stand in spite of what has changed"
+    )
     parser.add_argument(
         "--resume",
         nargs="?",
@@ -103,5 +112,9 @@ def _parser(program: str, description: str) -> argparse.ArgumentParser:
         metavar="SECTION.KEY=VALUE",
         help="replace one setting; may be given several times",
     )
-    parser.add_argument("--force", action="store_true", help="train again even if nothing is new")
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="start a new run and keep nothing from earlier ones: every stage runs, training trains again",
+    )
     return parser

@@ -4,6 +4,7 @@ ended.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import sys
@@ -36,6 +37,7 @@ from nightforge.core.records import (
     running_record,
 )
 from nightforge.pipeline.attempts import StageContext, stage_environment
+from nightforge.pipeline.contents import Contents
 from nightforge.pipeline.guards import Guards
 from nightforge.pipeline.hardware import HardwareSampler
 from nightforge.pipeline.history import TimingHistory
@@ -48,7 +50,14 @@ from nightforge.pipeline.registry import StageSpec
 from nightforge.pipeline.retry import RESUME_COMMAND
 from nightforge.pipeline.runlog import RunLog
 from nightforge.pipeline.runner import Policy, Runner, Services
-from nightforge.pipeline.runs import Run, new_run, previous_curve, resumed_run, write_config
+from nightforge.pipeline.runs import (
+    Run,
+    new_run,
+    previous_curve,
+    resumed_run,
+    unfinished,
+    write_config,
+)
 from nightforge.pipeline.states import LiveState, StageState
 
 _LOCK_WAIT_S = 2.0
@@ -69,6 +78,7 @@ def orchestrate(
     """
     clock = SystemClock()
     nonce = os.environ.pop(NONCE_VARIABLE, "") or secrets.token_hex(8)
+    options = options._replace(resume=unfinished(project, options))
     # Wrong input is refused before anything is touched; what to resume is read under the lock.
     fresh = new_run(project, options, clock) if options.resume is None else None
     with ExitStack() as stack:
@@ -102,6 +112,7 @@ def orchestrate(
         environment = stage_environment(project, run.config, run.run_id, nonce)
         context = StageContext(project, run.folder, environment, guards)
         services = _services(context, run, clock, _stop_reader(project, run.run_id, signals, clock), sampler)
+        stack.callback(_save_contents, services.contents)
         try:
             code = Runner(run.plan, run.config, recorder, services, policy).run()
         except Exception as error:  # our own mistake: the page must not show a run that nobody runs
@@ -271,7 +282,14 @@ def _services(
         hardware=lambda: sampler.latest,
         remember=history.remember,
         history=history.of_stages,
+        contents=Contents(context.project, run.config, run.plan.pipeline, run.folder),
     )
+
+
+def _save_contents(contents: Contents | None) -> None:
+    with contextlib.suppress(OSError):  # only hashes that can be worked out again
+        if contents is not None:
+            contents.save()
 
 
 def _stop_reader(

@@ -14,6 +14,7 @@ class Plan(NamedTuple):
     pipeline: str
     mode: str
     stages: tuple[StageSpec, ...]
+    force: bool = False  # nothing is kept from earlier runs
 
     @property
     def phases(self) -> tuple[tuple[int, str], ...]:
@@ -34,7 +35,7 @@ def build_plan(
     rows = PIPELINES[pipeline] if registry is None else registry
     chosen = (row for row in rows if first <= row.phase <= last)
     stages = tuple(row._replace(args=row.args + row.force_args) if force else row for row in chosen)
-    return Plan(pipeline, mode, stages)
+    return Plan(pipeline, mode, stages, force)
 
 
 def format_plan(plan: Plan, profile: str) -> str:

@@ -10,7 +10,11 @@ from typing import NamedTuple
 
 
 class StageSpec(NamedTuple):
-    """One stage of a plan. `reads` and `writes` are project paths for people; `key` is unique in a plan."""
+    """One stage of a plan; `key` is unique in a plan.
+
+    `reads` and `writes` are project paths whose content decides whether an earlier result still stands; a
+    folder ends with `/`, `vN` is the newest adapter version.
+    """
 
     key: str
     script: str
@@ -21,6 +25,7 @@ class StageSpec(NamedTuple):
     writes: tuple[str, ...]
     args: tuple[str, ...] = ()
     force_args: tuple[str, ...] = ()  # added by --force: do it again although nothing is new
+    always: bool = False  # runs each time: its work is about the run itself
 
     @property
     def number(self) -> str:
@@ -72,6 +77,7 @@ BLUEPRINT: tuple[StageSpec, ...] = (
             "data/blueprint/synthetic.jsonl",
             "data/blueprint/lessons.jsonl",
             "data/blueprint/manual.jsonl",
+            "lessons/",
         ),
         writes=(*_ROWS, "data/blueprint/dataset.json"),
     ),
@@ -100,7 +106,7 @@ BLUEPRINT: tuple[StageSpec, ...] = (
         title="Base model",
         phase=3,
         kind="training",
-        reads=("pipeline_config.json",),
+        reads=("lessons/",),
         writes=("models/tiny-base/",),
     ),
     StageSpec(
@@ -112,6 +118,7 @@ BLUEPRINT: tuple[StageSpec, ...] = (
         reads=("data/blueprint/", "lessons/", "results/", "models/"),
         writes=("backups/",),
         args=("--trigger", "pre_train"),
+        always=True,
     ),
     StageSpec(
         key="04",
@@ -132,6 +139,7 @@ BLUEPRINT: tuple[StageSpec, ...] = (
         reads=(_ADAPTER,),
         writes=("backups/",),
         args=("--trigger", "post_train"),
+        always=True,
     ),
     StageSpec(
         key="12",
@@ -139,7 +147,7 @@ BLUEPRINT: tuple[StageSpec, ...] = (
         title="Exam",
         phase=6,
         kind="exam",
-        reads=("lessons/", _ADAPTER),
+        reads=("lessons/", "data/blueprint/train.jsonl", _ADAPTER),
         writes=("results/exams/vN/",),
     ),
     StageSpec(
@@ -179,6 +187,7 @@ BLUEPRINT: tuple[StageSpec, ...] = (
         reads=("results/", "lessons/", _ADAPTER),
         writes=("backups/",),
         args=("--trigger", "exam"),
+        always=True,
     ),
     StageSpec(
         key="14",
@@ -188,6 +197,7 @@ BLUEPRINT: tuple[StageSpec, ...] = (
         kind="utility",
         reads=("results/", "models/", "logs/runs/"),
         writes=("results/dashboard.json", "models/champion.json", "logs/runs/<run_id>/report.md"),
+        always=True,
     ),
 )
 

@@ -4,6 +4,7 @@ beside it.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,6 +16,7 @@ from nightforge.config import Config
 from nightforge.core.clock import Clock, format_time, parse_time
 from nightforge.core.errors import ExitCode
 from nightforge.pipeline.attempts import Attempt, Ended
+from nightforge.pipeline.contents import Contents, standing
 from nightforge.pipeline.eta import estimate
 from nightforge.pipeline.fold import FINISHED
 from nightforge.pipeline.notify import NO_PROGRESS
@@ -50,6 +52,7 @@ class Services:
     hardware: Callable[[], dict[str, Any] | None]
     remember: Callable[[str, float], None]  # stage key, seconds of a success
     history: Callable[[], Mapping[str, list[float]]]
+    contents: Contents | None = None  # None: nothing is kept from earlier runs
 
 
 @dataclass(frozen=True)
@@ -86,9 +89,11 @@ class Runner:
 
     def run(self) -> int:
         """Run every stage that is not done yet; returns the exit code of the run."""
+        worked = False
         for spec in self._plan.stages:
-            if self.state.stage(spec.key).status in FINISHED:
+            if self._stands(spec, worked):
                 continue
+            worked = True
             self._tick()
             if self.state.stop:
                 return self._end("stopped", ExitCode.STOPPED)
@@ -98,6 +103,23 @@ class Runner:
             if verdict.outcome == "failed":
                 return self._end("failed", _exit_code(verdict))
         return self._end("succeeded", ExitCode.DONE)
+
+    def _stands(self, spec: StageSpec, worked: bool) -> bool:
+        """Tell whether a stage need not run: it is done in this run, or was in an earlier one, and nothing it
+        depends on has changed since. `worked`: a stage before it has run since the start.
+        """
+        contents, stage = self._services.contents, self.state.stage(spec.key)
+        done = stage.status in FINISHED
+        if contents is None or stage.status == "running":
+            return done
+        look = standing(contents, self._plan, spec, done, worked)
+        if done and not look.kept:
+            self._recorder.record("stage_reopened", stage=spec.key, reason=look.why)
+        elif not done and look.kept and look.record is not None:
+            self._recorder.record(
+                "stage_kept", stage=spec.key, run_id=look.record["run_id"], result=look.record["result"]
+            )
+        return look.kept
 
     def _run_stage(self, spec: StageSpec) -> Verdict:
         """Try a stage until it is done, final or stopped."""
@@ -136,7 +158,8 @@ class Runner:
 
     def _take_up(self, spec: StageSpec, number: int) -> Verdict | None:
         """Go on watching an attempt whose orchestrator is gone; None when there is none."""
-        attempt = self._services.attach(spec, number) if number else None
+        unseen = number > self.state.stage(spec.key).ended_attempt
+        attempt = self._services.attach(spec, number) if unseen else None
         if attempt is None:
             return None
         self._recorder.record("stage_taken_up", stage=spec.key, attempt=number)
@@ -152,6 +175,8 @@ class Runner:
         )
         try:
             limits = stall_limits(self._config, spec.kind)
+            if self._services.contents:
+                self._services.contents.begin(spec, number)
             attempt = self._services.spawn(spec, number, limits, self._policy.grace)
         except OSError as error:
             return self._not_started(spec, number, error)
@@ -186,9 +211,13 @@ class Runner:
                 killed_for=ended.ended_for,
             )
         )
-        return self._conclude(
-            spec, number, verdict, last.get("done", {}).get("result", {}), _note(verdict, last)
-        )
+        done = last.get("done", {})
+        if verdict.outcome in FINISHED and self._services.contents:
+            with contextlib.suppress(
+                OSError
+            ):  # a full disk costs the record, so the stage runs again next time
+                self._services.contents.finish(spec, number, done.get("result"), done.get("sections"))
+        return self._conclude(spec, number, verdict, done.get("result", {}), _note(verdict, last))
 
     def _watch(self, spec: StageSpec, attempt: Attempt, last: dict[str, dict[str, Any]]) -> Ended:
         """Follow a running attempt until its guard says how it ended."""

@@ -74,6 +74,32 @@ def resumed_run(project: Project, run_id: str) -> Run:
     return Run(chosen, folder, config, plan, state, seq)
 
 
+def unfinished(project: Project, options: Options) -> str | None:
+    """Return the run a start belongs to: the one it names, or the last one if that has not succeeded and the
+    same is asked for again. None: a new run.
+    """
+    if options.resume is not None or options.force:
+        return options.resume
+    run_id = str((read_object(project.live_state) or {}).get("run_id") or "")
+    record = read_object(project.run_dir(run_id) / "config.json") if run_id else None
+    if record is None:
+        return None
+    config = load_config(project, options.profile, options.overrides)
+    asked = {
+        "pipeline": options.pipeline,
+        "mode": options.mode,
+        "force": False,
+        "config": config.to_dict(),
+    }
+    if any(record.get(name) != value for name, value in asked.items()):
+        return None
+    try:
+        resumed_run(project, run_id)
+    except InputError:  # it has succeeded, or another release planned it
+        return None
+    return run_id
+
+
 def write_config(run: Run, project: Project, options: Options, command: str) -> None:
     """Write the run's config.json: everything needed to explain or repeat it."""
     write_json(

@@ -43,6 +43,7 @@ class StageState(Struct, frozen=True):
     status: str = "pending"  # pending | running | retrying | succeeded | failed | skipped | stopped
     attempt: int = 0
     max_attempts: int = 1
+    ended_attempt: int = 0  # the last attempt whose end was seen
     started_at: str | None = None
     ended_at: str | None = None
     progress: Progress | None = None
