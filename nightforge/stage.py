@@ -31,6 +31,7 @@ from nightforge.config.trace import traced
 from nightforge.core.control import read_stop_request
 from nightforge.core.errors import ExitCode, InputError, NightforgeError, from_os_error
 from nightforge.core.events import EventWriter
+from nightforge.core.failpoints import be
 from nightforge.core.paths import Project
 
 RUN_ID_VARIABLE = "NIGHTFORGE_RUN_ID"
@@ -135,6 +136,7 @@ def stage_main(
 ) -> int:
     """Run one stage from the command line and return its exit code (nightforge.core.errors.ExitCode)."""
     args = _parser(doc or "", add_arguments).parse_args(argv)
+    be("stage")
     # It warns at import about an optional kernel that nothing here uses.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     project = Project.find()

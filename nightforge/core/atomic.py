@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nightforge.core.errors import InputError
+from nightforge.core.failpoints import reach
 
 # Windows refuses to replace a file that a reader or a virus scanner holds open; these pass within seconds.
 _WINDOWS_BUSY = {5, 32, 33}
@@ -49,6 +50,7 @@ def write_bytes(path: Path, data: bytes, durable: bool = True) -> None:
     after a restart of the computer.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    reach("replace.before", path.name)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}.tmp")
     try:
         with temporary.open("wb") as file:
@@ -56,7 +58,9 @@ def write_bytes(path: Path, data: bytes, durable: bool = True) -> None:
             file.flush()
             if durable:
                 os.fsync(file.fileno())
+        reach("replace.written", path.name)
         _replace(temporary, path)
+        reach("replace.after", path.name)
     finally:
         temporary.unlink(missing_ok=True)
     if durable:
@@ -90,11 +94,13 @@ def read_json(path: Path) -> Any:
 def append_jsonl(path: Path, value: Any, sync: bool = True) -> None:
     """Append one JSON line; with `sync` the line is on the disk when this returns."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    reach("append.before", path.name)
     with path.open("ab") as file:
         file.write(json.dumps(value, ensure_ascii=False).encode("utf-8") + b"\n")
         file.flush()
         if sync:
             os.fsync(file.fileno())
+    reach("append.after", path.name)
 
 
 def write_jsonl(path: Path, rows: list[dict[str, Any]]) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nightforge.core.clock import utc_now
+from nightforge.core.failpoints import reach
 
 EVENT_TYPES = frozenset("start phase progress metric curve node message alert answer error done".split())
 # What must survive a power cut; everything else is only flushed.
@@ -31,11 +32,13 @@ class EventWriter:
         if event_type not in EVENT_TYPES:
             raise ValueError(f"unknown event type {event_type!r}")
         self._seq += 1
+        reach("event.before", event_type)
         event = {"seq": self._seq, "time": utc_now(), "type": event_type, **fields}
         self._file.write(json.dumps(event, ensure_ascii=False).encode("utf-8") + b"\n")
         self._file.flush()
         if event_type in _DURABLE:
             os.fsync(self._file.fileno())
+        reach("event.after", event_type)
 
     def close(self) -> None:
         self._file.close()

@@ -16,6 +16,7 @@ from typing import Any
 
 from nightforge.core.atomic import sync_folder
 from nightforge.core.errors import InputError
+from nightforge.core.failpoints import reach
 from nightforge.core.versions import read_manifest, write_manifest
 
 _NAME = re.compile(r"checkpoint-(\d+)")
@@ -39,11 +40,13 @@ def seal(partial: Path, target: Path, facts: dict[str, Any]) -> None:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
+    reach("checkpoint.before", target.name)
     write_manifest(partial, facts)
     if target.exists():
         shutil.rmtree(target)
     os.replace(partial, target)
     sync_folder(target.parent)
+    reach("checkpoint.after", target.name)
 
 
 def newest_complete(

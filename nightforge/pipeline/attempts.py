@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 from nightforge.config import Config
 from nightforge.core.atomic import write_json
 from nightforge.core.events import read_events, read_lines
+from nightforge.core.failpoints import reach
 from nightforge.core.paths import Project
 from nightforge.core.processes import TAG_VARIABLE, sweep_tagged
 from nightforge.core.records import guard_of, order_path, read_object
@@ -90,7 +91,9 @@ class StageContext:
         # The intent stands before the deed: after a crash it tells whose processes to look for, and after a
         # power cut there are none, so it need not be durable. # ops A7
         write_json(order_path(self.run_dir, spec.key, attempt), order, durable=False)
+        reach("spawn.before")
         handle = self.guards.start({**order, "env": {**self.environment, TAG_VARIABLE: tag}})
+        reach("spawn.after")
         return GuardedAttempt(self.run_dir, spec.key, attempt, order, handle)
 
     def attach(self, spec: StageSpec, attempt: int) -> Attempt | None:

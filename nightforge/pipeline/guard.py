@@ -28,6 +28,7 @@ from typing import Any
 from nightforge.core.atomic import write_json
 from nightforge.core.clock import utc_now
 from nightforge.core.events import read_events
+from nightforge.core.failpoints import be, reach
 from nightforge.core.processes import identity_of
 from nightforge.core.tree import Tree
 from nightforge.pipeline.output import Pump
@@ -104,19 +105,24 @@ class Guard:
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             if hasattr(signal, name):
                 signal.signal(getattr(signal, name), self._hear)
+        be("guard")
         order = self._order
+        reach("tree.before")
         try:
             tree = Tree(order["argv"], Path(order["cwd"]), order["env"])
         except OSError as error:
             self._write_exit(None, None, [], 0, f"could not be started: {error.strerror or error}")
             return
+        reach("tree.after")
         pump = Pump(tree.output, Path(order["log"]))
         pump.start()
         self._write_record(tree)
         limits, grace = Limits(*order["limits"]), Grace(*order["grace"])
         watch = Supervisor(limits, grace, time.monotonic())
         code = self._watch(tree, watch)
+        reach("end.before")
         survivors = tree.kill()
+        reach("end.after")
         pump.finish()
         self._write_exit(code, watch.ended_for, survivors, pump.dropped_bytes)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nightforge.core.atomic import read_jsonl, write_bytes
+from nightforge.core.failpoints import reach
 from nightforge.core.records import ACTIVE
 from nightforge.pipeline.fold import Event, fold_all, is_transition
 from nightforge.pipeline.states import LiveState, to_json
@@ -37,7 +38,9 @@ class Journal:
         self._seq += 1
         line = json.dumps({"seq": self._seq, **event}, ensure_ascii=False).encode() + b"\n"
         self._waiting.append(line)
+        reach("journal.before", event["type"])
         self.flush(sync=is_transition(event))
+        reach("journal.after", event["type"])
 
     def flush(self, sync: bool = True) -> None:
         """Write what waits; a line that was cut by a full disk is taken back first."""
@@ -61,6 +64,7 @@ def _append_whole(path: Path, data: bytes, sync: bool) -> None:
             written = file.write(data)
             if written != len(data):
                 written += file.write(data[written:])  # the second call tells why the first was short
+            reach("append.written", path.name)
             if sync:
                 os.fsync(file.fileno())
         except OSError:

@@ -19,6 +19,7 @@ from nightforge.core.atomic import write_json
 from nightforge.core.clock import Clock, SystemClock
 from nightforge.core.control import clear_stop_request, read_stop_request, write_stop_request
 from nightforge.core.errors import InputError, TemporaryError
+from nightforge.core.failpoints import be
 from nightforge.core.paths import Project
 from nightforge.core.processes import (
     ProjectLock,
@@ -76,6 +77,7 @@ def orchestrate(
     Raises InputError (2) for wrong input and BusyError (75) when another run holds the project;
     nothing has been started then.
     """
+    be("orchestrator")
     clock = SystemClock()
     nonce = os.environ.pop(NONCE_VARIABLE, "") or secrets.token_hex(8)
     options = options._replace(resume=unfinished(project, options))
