@@ -15,6 +15,7 @@ from nightforge.core.paths import Project
 from nightforge.core.processes import ProcessIdentity, is_alive
 
 NONCE_VARIABLE = "NIGHTFORGE_NONCE"  # handed to the orchestrator, repeated in its record. # ops P1
+JOURNAL = "events.jsonl"  # of a run's folder
 ACTIVE = ("starting", "running", "retrying", "stopping")
 
 
@@ -44,6 +45,19 @@ def running_record(project: Project) -> dict[str, Any] | None:
         return None
     identity = ProcessIdentity.from_dict(record.get("identity"))
     return record if identity is not None and is_alive(identity) else None
+
+
+def last_run(project: Project) -> str:
+    """Return the id of the run that was started last, or an empty text.
+
+    The record is durable, the live state a copy that a power cut may take back; a run whose journal was not
+    begun has never been.
+    """
+    for told in (last_record(project), read_object(project.live_state)):
+        run_id = str((told or {}).get("run_id") or "")
+        if run_id and (project.run_dir(run_id) / JOURNAL).is_file():
+            return run_id
+    return ""
 
 
 def current_state(project: Project) -> dict[str, Any]:

@@ -15,11 +15,10 @@ from typing import Any
 
 from nightforge.core.atomic import read_jsonl, write_bytes
 from nightforge.core.failpoints import reach
-from nightforge.core.records import ACTIVE
+from nightforge.core.records import ACTIVE, JOURNAL
 from nightforge.pipeline.fold import Event, fold_all, is_transition
 from nightforge.pipeline.states import LiveState, to_json
 
-JOURNAL = "events.jsonl"
 STATE = "state.json"
 _COPY_S = 2.0
 
@@ -82,7 +81,8 @@ def load_run(run_dir: Path) -> tuple[LiveState, int]:
 
 
 class StateFiles:
-    """The live state for pages and programs: at once on a transition, else at most once per second.
+    """The live state for pages and programs: at once on a transition, else at most once per second. A copy:
+    what a power cut takes back is in the journal.
 
     `copy` is the run's own: every two seconds while the run is active, at once when it is not.
     """
@@ -104,10 +104,10 @@ class StateFiles:
         now_s = self._written_at = self._monotonic()
         data, path = to_json(state), self._live
         try:
-            write_bytes(path, data)
+            write_bytes(path, data, durable=False)
             if self._copy and (state.status not in ACTIVE or now_s - self._copied_at >= _COPY_S):
                 path = self._copy
-                write_bytes(path, data)
+                write_bytes(path, data, durable=False)
                 self._copied_at = now_s
         except OSError as error:
             self.trouble = f"{path.name} can't be written: {error.strerror or error}"

@@ -30,9 +30,11 @@ from nightforge.core.processes import (
 )
 from nightforge.core.records import (
     ACTIVE,
+    JOURNAL,
     NONCE_VARIABLE,
     guarded_stage,
     last_order,
+    last_run,
     read_object,
     record_path,
     running_record,
@@ -42,7 +44,7 @@ from nightforge.pipeline.contents import Contents
 from nightforge.pipeline.guards import Guards
 from nightforge.pipeline.hardware import HardwareSampler
 from nightforge.pipeline.history import TimingHistory
-from nightforge.pipeline.journal import JOURNAL, STATE, Journal, StateFiles, load_run
+from nightforge.pipeline.journal import STATE, Journal, StateFiles, load_run
 from nightforge.pipeline.notify import Notifier
 from nightforge.pipeline.options import Options
 from nightforge.pipeline.preflight import check
@@ -156,19 +158,16 @@ def _take(project: Project, lock: ProjectLock, clock: Clock, stack: ExitStack) -
     stack.callback(lock.release)
 
 
-def _last_run(project: Project) -> str:
-    return str((read_object(project.live_state) or {}).get("run_id") or "none")
-
-
 def _guarded(project: Project) -> dict[str, Any] | None:
     """Return the stage of the last run that goes on under its guard, with its `run_id`."""
-    found = guarded_stage(project, _last_run(project))
-    return {**found, "run_id": _last_run(project)} if found else None
+    run_id = last_run(project)
+    found = guarded_stage(project, run_id) if run_id else None
+    return {**found, "run_id": run_id} if found else None
 
 
 def _sweep(project: Project) -> None:
     """End what a guard that was killed has left behind; whoever carries the tag of its last order is ours."""
-    order = last_order(project.run_dir(_last_run(project)))
+    order = last_order(project.run_dir(last_run(project) or "none"))
     sweep_tagged(str((order or {}).get("tag", "")))
 
 
@@ -177,10 +176,11 @@ def close_interrupted(project: Project, clock: Clock) -> None:
 
     Only the lock holder may call this: then nobody can be running.
     """
-    state = read_object(project.live_state) or {}
-    folder = project.run_dir(str(state.get("run_id") or "none"))
-    if state.get("status") not in ACTIVE or not (folder / JOURNAL).is_file():
+    run_id = last_run(project)
+    copy = read_object(project.live_state) or {}
+    if not run_id or (copy.get("run_id") == run_id and copy.get("status") not in ACTIVE):
         return
+    folder = project.run_dir(run_id)
     live, seq = load_run(folder)
     if live.status not in ACTIVE:  # the journal knows better than its copy
         return

@@ -14,9 +14,9 @@ from nightforge.core.atomic import read_json, write_json
 from nightforge.core.clock import Clock, parse_time
 from nightforge.core.errors import InputError
 from nightforge.core.paths import Project
-from nightforge.core.records import read_object
+from nightforge.core.records import JOURNAL, last_run, read_object
 from nightforge.core.versions import adapter_dir, latest
-from nightforge.pipeline.journal import JOURNAL, load_run
+from nightforge.pipeline.journal import load_run
 from nightforge.pipeline.options import Options
 from nightforge.pipeline.plan import Plan, build_plan
 from nightforge.pipeline.states import LiveState
@@ -48,7 +48,7 @@ def resumed_run(project: Project, run_id: str) -> Run:
     """Load the run named `run_id`, or the current one if it is empty. Raises InputError if it can't be
     resumed.
     """
-    chosen = run_id or str((read_object(project.live_state) or {}).get("run_id") or "")
+    chosen = run_id or last_run(project)
     if not chosen:
         raise InputError("there is no run to resume", next_command="python launch_pipeline.py")
     folder = project.run_dir(chosen)
@@ -80,7 +80,7 @@ def unfinished(project: Project, options: Options) -> str | None:
     """
     if options.resume is not None or options.force:
         return options.resume
-    run_id = str((read_object(project.live_state) or {}).get("run_id") or "")
+    run_id = last_run(project)
     record = read_object(project.run_dir(run_id) / "config.json") if run_id else None
     if record is None:
         return None

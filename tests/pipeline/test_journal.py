@@ -71,7 +71,7 @@ def test_a_run_on_a_full_disk_ends_well_and_tells_it_once(
 ) -> None:
     world = World(tmp_path, {"data": [Script.done(6)], "exam": [Script.done(6)]})
 
-    def refuse(path: Path, data: bytes) -> None:
+    def refuse(path: Path, data: bytes, durable: bool = True) -> None:
         if 2 < world.clock.seconds < 8:
             raise OSError(28, "No space left on device")
         path.write_bytes(data)

@@ -16,8 +16,8 @@ import pytest
 from tiny_project import TinyProject
 
 from nightforge.core import failpoints
-from nightforge.core.records import running_record
-from nightforge.pipeline.journal import JOURNAL, load_run
+from nightforge.core.records import JOURNAL, running_record
+from nightforge.pipeline.journal import load_run
 
 pytestmark = [
     pytest.mark.slow,
