@@ -28,10 +28,13 @@ from typing import Any
 
 from nightforge.config import Config, load_config
 from nightforge.config.trace import traced
+from nightforge.core.atomic import write_text
 from nightforge.core.control import read_stop_request
-from nightforge.core.errors import ExitCode, InputError, NightforgeError, from_os_error
+from nightforge.core.errors import ExitCode, InputError, NightforgeError, OutOfMemory, from_os_error
 from nightforge.core.events import EventWriter
 from nightforge.core.failpoints import be
+from nightforge.core.failures import describe
+from nightforge.core.inject import ATTEMPT_VARIABLE
 from nightforge.core.paths import Project
 
 RUN_ID_VARIABLE = "NIGHTFORGE_RUN_ID"
@@ -44,9 +47,11 @@ class Reporter:
         self._events = events
         self._show = show
         self._disk_full_said = False
+        self._phase = ""
 
     def phase(self, step: str, title: str) -> None:
         """Enter a sub-step such as `4.3`, `training loop`."""
+        self._phase = f"{step} {title}"
         self._send("phase", step=step, title=title)
         self._show(f"{step} {title}")
 
@@ -55,6 +60,12 @@ class Reporter:
         self._send("progress", done=done, total=total, unit=unit)
         if self._events is None and (done == total or done % max(1, total // 20) == 0):
             self._show(f"  {done}/{total} {unit}")
+
+    def mark(self, value: int, unit: str, resumed: bool = False) -> None:
+        """State what is durable now: a checkpoint's step, answers on disk; with `resumed`, where this attempt
+        goes on. # ops B1, C9
+        """
+        self._send("mark", value=value, unit=unit, resumed=resumed)
 
     def metric(self, **values: float | int | str | None) -> None:
         """State results by name; a later value of the same name replaces the earlier one."""
@@ -96,8 +107,8 @@ class Reporter:
         if self._events is not None:  # the record that makes a stage "done" must not be lost quietly
             self._events.write("done", result=result, sections=sorted(sections))
 
-    def fail(self, error: NightforgeError) -> None:
-        self._send("error", kind=error.kind, message=error.message, next_command=error.next_command)
+    def fail(self, error: BaseException) -> None:
+        self._send("error", **describe(error, self._phase))
 
     def _send(self, event_type: str, /, **fields: Any) -> None:
         if self._events is None:
@@ -151,27 +162,41 @@ def stage_main(
     report = Reporter(events, _show)
     config, sections = traced(config)
     stage = Stage(config, project, args, report, StopFlag(project, args.run_dir), key, args.run_dir)
+    faulthandler.enable()  # a native crash leaves its stack in the log
     report.start(key, _show_stacks_when_asked(args.run_dir, key))
     try:
         report.finish(run(stage), sections)
         return ExitCode.DONE
     except NightforgeError as error:
+        if isinstance(error, OutOfMemory):
+            traceback.print_exc()
+            _keep_details(error, args.run_dir)
         report.fail(error)
         return _complain(error)
     except KeyboardInterrupt:
         return ExitCode.STOPPED
     except OSError as error:
         traceback.print_exc()
-        translated = from_os_error(error)
-        report.fail(translated)
-        return _complain(translated)
+        report.fail(error)
+        return _complain(from_os_error(error))
     except Exception as error:  # noqa: BLE001  the last door: whatever it is, the run must learn of it in words
         traceback.print_exc()
-        report.fail(NightforgeError(f"{type(error).__name__}: {error}"))
+        report.fail(error)
         return ExitCode.FAILED
     finally:
         if events is not None:
             events.close()
+
+
+def _keep_details(error: OutOfMemory, run_dir: Path | None) -> None:
+    """Save the memory summary beside the attempt's records. # ops O8"""
+    attempt = os.environ.get(ATTEMPT_VARIABLE)
+    if run_dir is None or not attempt or not error.details:
+        return
+    try:
+        write_text(run_dir / "attempts" / f"{attempt}.memory.txt", error.details, durable=False)
+    except OSError as refused:
+        _show(f"the memory summary can't be written: {refused}")
 
 
 class StopFlag:

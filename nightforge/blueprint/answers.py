@@ -11,12 +11,14 @@ from pathlib import Path
 
 from nightforge.blueprint.prompt import system_prompt
 from nightforge.config import Config
+from nightforge.config.rungs import generation_batch
 from nightforge.core import versions
 from nightforge.core.errors import InputError
 from nightforge.core.paths import Project
 from nightforge.ml.chat import encode_prompt
 from nightforge.ml.generation import Answer, Settings, Tally, generate_batch
 from nightforge.ml.loading import Loaded, load
+from nightforge.ml.oom import memory_of
 
 _FENCE = re.compile(r"```[\w+-]*\n(.*?)(?:\n```|\Z)", re.DOTALL)
 
@@ -39,7 +41,10 @@ class Author:
         """Decode one answer per instruction, in batches; see generate_batch."""
         tokenizer = self.loaded.tokenizer
         prompts = [encode_prompt(tokenizer, text, self.system) for text in instructions]
-        return generate_batch(self.loaded.model, tokenizer, prompts, self.settings, should_stop, on_answer)
+        with memory_of("eval"):
+            return generate_batch(
+                self.loaded.model, tokenizer, prompts, self.settings, should_stop, on_answer
+            )
 
 
 def open_author(config: Config, project: Project, adapter: Path | None, base: bool = False) -> Author:
@@ -55,7 +60,7 @@ def open_author(config: Config, project: Project, adapter: Path | None, base: bo
         if prompt_file and prompt_file.is_file()
         else system_prompt(config.model.system_prompt)
     )
-    settings = Settings(config.generation.max_new_tokens, config.generation.batch_size)
+    settings = Settings(config.generation.max_new_tokens, generation_batch(config))
     return Author(loaded, system, version_name(folder), settings)
 
 

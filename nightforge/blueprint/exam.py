@@ -10,9 +10,11 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from nightforge.blueprint.answers import Author, extract_program, newest_adapter, open_author
 from nightforge.blueprint.exam_scores import Record, summarize
@@ -20,9 +22,11 @@ from nightforge.blueprint.grading import grade
 from nightforge.blueprint.leak import TrainingIndex, exposure
 from nightforge.blueprint.lessons import Lesson, Prompt, load_lesson, load_lessons
 from nightforge.config import Config
+from nightforge.config.rungs import generation_batch
 from nightforge.core.atomic import append_jsonl, read_json, read_jsonl, sha256_text, write_json
 from nightforge.core.clock import utc_now
 from nightforge.core.errors import InputError
+from nightforge.core.inject import fire
 from nightforge.core.paths import Project
 from nightforge.core.reporting import Report
 from nightforge.core.versions import read_manifest
@@ -52,6 +56,7 @@ class Sitting:
     folder: Path
     identity: str
     exposures: Mapping[str, str]  # prompt hash -> seen, near, unseen
+    before: int = 0  # prompts asked by the sittings before this one
 
 
 def run_exam(
@@ -77,9 +82,11 @@ def run_exam(
     if folder is None or config.exam.include_base:
         sittings.append(_base_sitting(author, project, exposures))
     results: dict[str, Any] = {}
+    before = 0
     for number, sitting in enumerate(sittings):
         asked = prompts if sitting.version != "base" else prompts_for_base(prompts, exposures)
         report.phase(f"6.{3 + number}", f"{len(asked)} prompts, {sitting.version}")
+        sitting, before = replace(sitting, before=before), before + len(asked)
         if sitting.version == "base":
             with base_only(author.loaded.model):
                 summary = sit(sitting, asked, report, should_stop, (config, request))
@@ -105,6 +112,7 @@ def sit(
     open_prompts = [prompt for prompt in prompts if prompt.hash not in known]
     if known:
         report.message(f"{len(known)} of {len(prompts)} answers are already there")
+    report.mark(sitting.before + len(known), "answers", resumed=not sitting.before)
     started = time.monotonic()
 
     def on_answer(answer: Answer) -> None:
@@ -112,10 +120,12 @@ def sit(
         record = make_record(prompt, sitting.exposures[prompt.hash], answer)
         append_jsonl(sitting.folder / f"{prompt.lesson_id}.jsonl", record)
         known[prompt.hash] = record
+        report.mark(sitting.before + len(known), "answers")
         report.progress(len(known), len(prompts), "prompts")
         shown = ("prompt_id", "lesson_id", "instruction", "valid", "score")
         fields = {name: record[name] for name in shown}
         report.answer(**fields, missing=record["missing_nodes"], program=record["actual_dsl"])
+        fire("item", sitting.before + len(known), torch.OutOfMemoryError)
 
     tally = sitting.author.write([p.instruction for p in open_prompts], should_stop, on_answer)
     config, request = context
@@ -130,7 +140,7 @@ def sit(
         "profile": config.profile,
         "run_id": request.run_id,
         "created_at": utc_now(),
-        "batch": config.generation.batch_size,
+        "batch": generation_batch(config),
         "dtype": info.dtype,
         "quantization": info.quantization,
         "tokens_per_s": round(tally.tokens_per_s, 1) if open_prompts else None,

@@ -20,6 +20,7 @@ import torch
 from nightforge.blueprint.prompt import system_prompt
 from nightforge.blueprint.rows import Row, read_rows
 from nightforge.config import Config
+from nightforge.config.rungs import eval_batch, training_on_rung
 from nightforge.core import versions
 from nightforge.core.atomic import sha256_file, sha256_text, write_json, write_text
 from nightforge.core.clock import utc_now
@@ -101,10 +102,13 @@ def train_adapter(
         raise StoppedError("stopped before the first step", next_command="python launch_pipeline.py --resume")
     report.phase("4.3", "training loop")
     plan = Plan(
-        settings=config.training,
+        settings=training_on_rung(config),
         work_dir=project.models / ".work" / f"{identity.data_hash}-{identity.config_hash}",
         facts=vars(identity),
         bf16=loaded.info.dtype == "bfloat16",
+        grouped=config.training.batch_size,
+        eval_batch=eval_batch(config),
+        pin_memory=config.ladder.pin_memory,
     )
     fitted = fit(model, loaded.tokenizer, (encoded.train, encoded.val), plan, report, should_stop)
     made = Made(config, loaded, encoded, fitted, identity, system, run_id)

@@ -214,6 +214,28 @@ class Synthetic(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = 1.0
 
 
+class Ladder(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Less memory, same science; set by the orchestrator after an out-of-memory error."""
+
+    micro_batch: Annotated[
+        Count | None,
+        doc(
+            "rows per forward pass in training; divides batch_size x accumulation; null: training.batch_size"
+        ),
+    ] = None
+    gradient_checkpointing: Annotated[bool, doc("switch training.gradient_checkpointing on")] = False
+    eval_batch: Annotated[
+        Count | None, doc("rows per forward pass of the held-out loss; null: 8 or more, 1 with batch_size 1")
+    ] = None
+    generation_batch: Annotated[
+        Count | None, doc("answers decoded together; null: generation.batch_size")
+    ] = None
+    expandable_segments: Annotated[bool, doc("let the CUDA allocator grow its blocks: fewer fragments")] = (
+        False
+    )
+    pin_memory: Annotated[bool, doc("page-locked host memory for rows on their way to a GPU")] = True
+
+
 class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The resolved configuration of one run."""
 
@@ -230,6 +252,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     dashboard: Dashboard = msgspec.field(default_factory=Dashboard)
     synthetic: Synthetic = msgspec.field(default_factory=Synthetic)
     notify: Notify = msgspec.field(default_factory=Notify)
+    ladder: Ladder = msgspec.field(default_factory=Ladder)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values; `load_config` accepts them back."""
@@ -270,6 +293,13 @@ def contradictions(config: Config) -> list[str]:
         found.append(
             f"model.base_model {config.model.base_model!r} does not fit "
             f"model.source {config.model.source!r}; the embedded model is base_model tiny with source tiny"
+        )
+    training, micro = config.training, config.ladder.micro_batch
+    effective = training.batch_size * training.gradient_accumulation_steps
+    if micro is not None and effective % micro:
+        found.append(
+            f"ladder.micro_batch {micro} must divide the effective batch {effective} "
+            "(training.batch_size x gradient_accumulation_steps); choose a divisor or null"
         )
     if not (config.exam.lessons or config.exam.holdout):
         found.append(

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from nightforge.core.errors import InputError
+from nightforge.core.errors import BadDataError, EncodingError, InputError
 from nightforge.core.failpoints import reach
 
 # Windows refuses to replace a file that a reader or a virus scanner holds open; these pass within seconds.
@@ -84,9 +84,9 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         raise InputError(f"{path} is missing") from None
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 text (byte {error.start})") from error
+        raise EncodingError(f"{path} is not UTF-8 text (byte {error.start})") from error
     except json.JSONDecodeError as error:
-        raise InputError(
+        raise BadDataError(
             f"{path}, line {error.lineno}, column {error.colno}: not valid JSON ({error.msg})"
         ) from error
 
@@ -130,9 +130,9 @@ def read_jsonl(path: Path, repair: bool = False) -> list[dict[str, Any]]:
         try:
             row = json.loads(line)
         except ValueError as error:
-            raise InputError(f"{path}, line {number}: not valid JSON ({error})") from error
+            raise BadDataError(f"{path}, line {number}: not valid JSON ({error})") from error
         if not isinstance(row, dict):
-            raise InputError(f"{path}, line {number}: expected a JSON object, found {type(row).__name__}")
+            raise BadDataError(f"{path}, line {number}: expected a JSON object, found {type(row).__name__}")
         rows.append(row)
     return rows
 

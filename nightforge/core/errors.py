@@ -2,12 +2,20 @@
 
 NightforgeError            1   anything that ended the work
  ├─ InputError             2   a file, argument or value given by the user is missing or wrong
- │   └─ ConfigError        2   pipeline_config.json, a profile or --set is wrong
+ │   ├─ ConfigError        2   pipeline_config.json, a profile or --set is wrong
+ │   ├─ BadDataError       2   a data file is there but its content is broken
+ │   └─ EncodingError      2   a text file is not UTF-8
  ├─ GateError              1   a quality or leak gate looked at the result and said no
  ├─ StageError             1   a stage could not do its work
+ │   ├─ OutOfMemory        1   training, evaluation or generation did not fit into memory
+ │   ├─ NumericError       1   the loss is not a finite number any more
+ │   └─ ResumeLostError    1   a resumed training would not go on where its checkpoint ended
  ├─ NothingNewError        3   the result exists already and nothing it depends on has changed
  ├─ StoppedError           4   a stop request was honoured; the work can be resumed
  └─ TemporaryError        75   something outside is busy or full; trying again later may work
+     └─ DiskFullError     75   no space left on a disk
+
+`kind` is the failure class (nightforge/pipeline/classes.py) where it names one.
 """
 
 from __future__ import annotations
@@ -58,6 +66,18 @@ class ConfigError(InputError):
     kind = "config"
 
 
+class BadDataError(InputError):
+    """A data file is there, but its content is broken; file and place are named."""
+
+    kind = "bad_data"
+
+
+class EncodingError(InputError):
+    """A text file is not UTF-8."""
+
+    kind = "encoding"
+
+
 class GateError(NightforgeError):
     """A quality or leak gate refused the result; the data must change, not the run."""
 
@@ -68,6 +88,33 @@ class StageError(NightforgeError):
     """A stage could not do its work."""
 
     kind = "stage"
+
+
+class OutOfMemory(StageError):
+    """Something did not fit into memory. `kind` is `oom_train` (training step or restore) or `oom_eval`
+    (held-out loss, generated answers); `details` is the memory summary of that moment.
+    """
+
+    kind = "oom_train"
+
+    def __init__(
+        self, message: str, *, kind: str, details: str = "", next_command: str | None = None
+    ) -> None:
+        super().__init__(message, next_command=next_command)
+        self.kind = kind
+        self.details = details
+
+
+class NumericError(StageError):
+    """The loss is not a finite number any more."""
+
+    kind = "numeric"
+
+
+class ResumeLostError(StageError):
+    """A resumed training would not go on where its checkpoint ended. # ops C9"""
+
+    kind = "resume_lost"
 
 
 class NothingNewError(NightforgeError):
@@ -91,7 +138,13 @@ class TemporaryError(NightforgeError):
     default_exit_code = ExitCode.TEMPORARY
 
 
-_FULL = {errno.ENOSPC, errno.EDQUOT}
+class DiskFullError(TemporaryError):
+    """No space left on a disk; freeing some cures it."""
+
+    kind = "disk_full"
+
+
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def from_os_error(error: OSError) -> NightforgeError:
@@ -100,8 +153,8 @@ def from_os_error(error: OSError) -> NightforgeError:
     A full disk is temporary (75): freeing space cures it. A read-only or forbidden place is wrong input (2).
     """
     place = error.filename or "the project folder"
-    if error.errno in _FULL:
-        return TemporaryError(
+    if error.errno in DISK_FULL:
+        return DiskFullError(
             f"no space left on the disk while writing {place}",
             next_command="free some space (see `python scripts/16_backup.py --list`), then "
             "python launch_pipeline.py --resume",

@@ -11,8 +11,10 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from nightforge.core.errors import StageError
+from nightforge.core.errors import NumericError, ResumeLostError
 from nightforge.core.reporting import Report
+
+_BAD_STEPS = 3
 
 
 class ReportProgress(TrainerCallback):
@@ -66,9 +68,34 @@ class ProveResume(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         if state.global_step != self._expected:
-            raise StageError(
+            raise ResumeLostError(
                 f"resume lost: the checkpoint ends at step {self._expected}, training would start at "
                 f"{state.global_step}"
+            )
+
+
+class FiniteLoss:
+    """Counts optimizer steps in a row whose loss was not a finite number. # ops section 6, class numeric"""
+
+    def __init__(self) -> None:
+        self.first_bad = -1
+        self._last_bad = -1
+
+    def see(self, step: int, finite: bool) -> None:
+        """Take in one micro-batch of optimizer step `step`; raises NumericError at the third bad step in a
+        row.
+        """
+        if finite:
+            if step > self._last_bad:
+                self.first_bad = -1
+            return
+        if self.first_bad < 0:
+            self.first_bad = step
+        self._last_bad = step
+        if step - self.first_bad >= _BAD_STEPS - 1:
+            raise NumericError(
+                f"the loss was not a finite number in {_BAD_STEPS} steps in a row, from step "
+                f"{self.first_bad} on"
             )
 
 

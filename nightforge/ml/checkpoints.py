@@ -83,3 +83,11 @@ def keep_newest(folder: Path, count: int) -> None:
     whole = sorted((entry for entry in entries if step_of(entry) >= 0), key=step_of, reverse=True)
     for entry in [*whole[count:], *(entry for entry in entries if entry.name.endswith(".partial"))]:
         shutil.rmtree(entry)
+
+
+def set_aside_from(folder: Path, step: int) -> None:
+    """Rename the checkpoints of `step` and later, so that no resume takes them; `keep_newest` leaves them."""
+    for entry in [entry for entry in folder.iterdir() if step_of(entry) >= step]:
+        target = entry.with_name(f"bad-{entry.name}")
+        shutil.rmtree(target, ignore_errors=True)
+        os.replace(entry, target)

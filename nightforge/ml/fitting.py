@@ -1,7 +1,8 @@
 """Train a peft model with transformers.Trainer: exact checkpoints, stop-and-save, resume.
 
 Effective batch = batch_size x accumulation; the loss is the mean over the answer tokens of the whole
-effective batch (the Trainer divides by `num_items_in_batch`), so short rows do not weigh more than long ones.
+effective batch (the Trainer divides by `num_items_in_batch`, also in a shorter last window), so short rows do
+not weigh more than long ones, and a smaller micro-batch with more accumulation takes the same steps. # ops O4
 """
 
 from __future__ import annotations
@@ -19,26 +20,33 @@ from transformers import Trainer, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
 from nightforge.config.schema import Training
-from nightforge.core.errors import StoppedError
+from nightforge.core.errors import NumericError, StoppedError
+from nightforge.core.failures import class_of
+from nightforge.core.inject import fire
 from nightforge.core.reporting import Report
 from nightforge.ml import checkpoints
 from nightforge.ml.adapters import folded
 from nightforge.ml.batching import LengthGrouped, RightPad, Rows
-from nightforge.ml.callbacks import ProveResume, ReportProgress, StopAtBoundary, curve_values
+from nightforge.ml.callbacks import FiniteLoss, ProveResume, ReportProgress, StopAtBoundary, curve_values
 from nightforge.ml.chat import Example, pad_id
 from nightforge.ml.muon import Muon
+from nightforge.ml.oom import memory_of
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One training: its settings, where checkpoints go, and the facts a checkpoint must share to be resumed
-    from.
+    """One training: its settings on the current rung, where checkpoints go, and the facts a checkpoint must
+    share to be resumed from. `grouped` rows of similar length stand together, whatever the rung, so that the
+    order of rows stays the same (0: batch_size).
     """
 
     settings: Training
     work_dir: Path
     facts: dict[str, Any]
     bf16: bool = False
+    grouped: int = 0
+    eval_batch: int = 8
+    pin_memory: bool = True
 
 
 @dataclass(frozen=True)
@@ -56,9 +64,11 @@ class Fitted:
 class ExactTrainer(Trainer):
     """The Trainer with our row order and with checkpoints that are whole or not there."""
 
-    def __init__(self, *, plan: Plan, **kwargs: Any) -> None:
+    def __init__(self, *, plan: Plan, report: Report, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._plan = plan
+        self._report = report
+        self.finite = FiniteLoss()
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int] | None:
         rows: Any = train_dataset if train_dataset is not None else self.train_dataset
@@ -66,7 +76,7 @@ class ExactTrainer(Trainer):
         lengths = [len(example) for example in rows.examples]
         if not settings.group_by_length:
             return RandomSampler(rows, generator=torch.Generator().manual_seed(settings.seed))
-        return LengthGrouped(lengths, settings.batch_size, settings.seed)
+        return LengthGrouped(lengths, self._plan.grouped or settings.batch_size, settings.seed)
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         settings = self._plan.settings
@@ -78,10 +88,28 @@ class ExactTrainer(Trainer):
             self.optimizer = Muon(learning, lr=settings.learning_rate, weight_decay=decay)
         return super().create_optimizer(model)
 
+    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
+        step = self.state.global_step + 1
+        fire("step", step, torch.OutOfMemoryError)
+        loss = super().training_step(model, inputs, num_items_in_batch)
+        self.finite.see(step, bool(torch.isfinite(loss)))
+        return loss
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        with memory_of("eval"):
+            fire("eval", self.state.global_step, torch.OutOfMemoryError)
+            return super().evaluate(*args, **kwargs)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        if checkpoint is not None:
+            fire("restore", self.state.global_step, torch.OutOfMemoryError)
+        super()._load_optimizer_and_scheduler(checkpoint)
+
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         partial_root = self._plan.work_dir / "saving.partial"
         shutil.rmtree(partial_root, ignore_errors=True)
         final = self.args.output_dir
+        fire("save", self.state.global_step)
         self.args.output_dir = str(partial_root)  # the Trainer writes checkpoint-N below this folder
         try:
             super()._save_checkpoint(model, trial)
@@ -91,6 +119,7 @@ class ExactTrainer(Trainer):
         name = f"checkpoint-{step}"
         checkpoints.seal(partial_root / name, self._plan.work_dir / name, {**self._plan.facts, "step": step})
         checkpoints.keep_newest(self._plan.work_dir, self._plan.settings.keep_checkpoints)
+        self._report.mark(step, "steps")
 
 
 def fit(
@@ -113,10 +142,12 @@ def fit(
     resumed_from = checkpoints.step_of(checkpoint) if checkpoint else 0
     if checkpoint:
         report.message(f"resuming at step {resumed_from} from {checkpoint.name}")
+    report.mark(resumed_from, "steps", resumed=True)
     stop = StopAtBoundary(should_stop)
     arguments = _arguments(plan, has_eval=bool(held_out))
     trainer = ExactTrainer(
         plan=plan,
+        report=report,
         model=model,
         args=arguments,
         train_dataset=Rows(train),
@@ -126,8 +157,8 @@ def fit(
     )
     trainer.remove_callback(PrinterCallback)
     started = time.monotonic()
-    with folded(model):
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    with folded(model), memory_of("train"):
+        _train(trainer, checkpoint, plan.work_dir)
     if stop.stopped:
         raise StoppedError(
             f"training stopped at step {trainer.state.global_step} of {trainer.state.max_steps}; "
@@ -144,12 +175,27 @@ def fit(
     )
 
 
+def _train(trainer: ExactTrainer, checkpoint: Path | None, work_dir: Path) -> None:
+    """Run the training loop; a checkpoint that proves useless is set aside, so that the next attempt takes
+    the one before.
+    """
+    try:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    except NumericError:
+        checkpoints.set_aside_from(work_dir, trainer.finite.first_bad)
+        raise
+    except Exception as error:
+        if checkpoint is not None and class_of(error) == "checkpoint_bad":
+            checkpoints.set_aside_from(work_dir, checkpoints.step_of(checkpoint))
+        raise
+
+
 def _arguments(plan: Plan, has_eval: bool) -> TrainingArguments:
     settings = plan.settings
     arguments = TrainingArguments(
         output_dir=str(plan.work_dir),
         per_device_train_batch_size=settings.batch_size,
-        per_device_eval_batch_size=max(8, settings.batch_size) if settings.batch_size > 1 else 1,
+        per_device_eval_batch_size=plan.eval_batch,
         gradient_accumulation_steps=settings.gradient_accumulation_steps,
         num_train_epochs=settings.epochs,
         max_steps=settings.max_steps or -1,
@@ -175,7 +221,7 @@ def _arguments(plan: Plan, has_eval: bool) -> TrainingArguments:
         disable_tqdm=True,
         remove_unused_columns=False,
         label_names=["labels"],
-        dataloader_pin_memory=torch.cuda.is_available(),
+        dataloader_pin_memory=plan.pin_memory and torch.cuda.is_available(),
         use_cpu=not torch.cuda.is_available(),
         prediction_loss_only=True,
         include_num_input_tokens_seen="no",

@@ -77,6 +77,8 @@ def prepare_device(config: Config) -> str:
             "PCI_BUS_ID"  # the numbering of nvidia-smi, not CUDA's own "fastest first"
         )
         os.environ["CUDA_VISIBLE_DEVICES"] = wanted
+    if config.ladder.expandable_segments and not cuda.is_initialized():
+        os.environ["PYTORCH_CUDA_ALLOC_CONF"] = "expandable_segments:True"
     found = visible_gpus()
     expected = config.hardware.gpu_name
     if expected and not (found and expected.lower() in found[0].name.lower()):

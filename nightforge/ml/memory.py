@@ -15,6 +15,7 @@ import psutil
 import torch
 
 from nightforge.config import Config
+from nightforge.config.rungs import generation_batch, training_on_rung
 from nightforge.core.errors import InputError
 
 _GB = 1e9
@@ -93,15 +94,16 @@ def estimate(counts: Counts, config: Config, dtype: torch.dtype, device: str, fo
     weights = counts.quantizable * quantized + (counts.total - counts.quantizable) * size
     length = config.model.max_seq_length
     if not for_training:
-        rows = config.generation.batch_size
+        rows = generation_batch(config)
         cache = rows * length * counts.layers * 2 * counts.kv_width * size
         prefill = rows * length * (4 * counts.hidden + 2 * counts.intermediate) * size
         return Need(
             weights, counts.adapter * 4.0, prefill + rows * counts.vocab * 4.0, cache, _RUNTIME[device]
         )
-    tokens = config.training.batch_size * length
+    training = training_on_rung(config)
+    tokens = training.batch_size * length
     one_layer = tokens * (18 * counts.hidden + 4 * counts.intermediate) * size
-    if config.training.gradient_checkpointing:
+    if training.gradient_checkpointing:
         activations = one_layer + counts.layers * tokens * counts.hidden * size
     else:
         activations = counts.layers * one_layer

@@ -12,15 +12,19 @@ from nightforge.config import Config
 from nightforge.core.atomic import write_json
 from nightforge.core.events import read_events, read_lines
 from nightforge.core.failpoints import reach
+from nightforge.core.inject import ATTEMPT_VARIABLE
 from nightforge.core.paths import Project
 from nightforge.core.processes import TAG_VARIABLE, sweep_tagged
 from nightforge.core.records import guard_of, order_path, read_object
+from nightforge.pipeline.classes import LOG_LINES
 from nightforge.pipeline.guards import GuardHandle, Guards
 from nightforge.pipeline.registry import StageSpec
 from nightforge.pipeline.stall import Limits
 from nightforge.pipeline.supervise import Grace
 
 GUARD_LOST = "guard_lost"
+_HEAD = "==== attempt "
+_TAIL_BYTES = 256 * 2**10
 
 
 class Ended(NamedTuple):
@@ -29,6 +33,8 @@ class Ended(NamedTuple):
     exit_code: int
     ended_for: str | None = None
     survivors: tuple[int, ...] = ()
+    host_out_of_memory: bool = False  # the kernel ended processes for memory while it ran
+    log_tail: tuple[str, ...] = ()  # of an attempt that failed: the last lines of its output
 
 
 class Attempt(Protocol):
@@ -64,7 +70,7 @@ class StageContext:
         events = self.run_dir / f"{spec.key}.events.jsonl"
         log = self.run_dir / f"{spec.key}.log"
         offset = settle(events)
-        _head_line(log, f"==== attempt {attempt}: python {spec.script} {' '.join(spec.args)}".rstrip())
+        _head_line(log, f"{_HEAD}{attempt}: python {spec.script} {' '.join(spec.args)}".rstrip())
         tag = f"{self.environment[TAG_VARIABLE]}-{spec.key}-{attempt}"
         order = {
             "stage": spec.key,
@@ -92,7 +98,8 @@ class StageContext:
         # power cut there are none, so it need not be durable. # ops A7
         write_json(order_path(self.run_dir, spec.key, attempt), order, durable=False)
         reach("spawn.before")
-        handle = self.guards.start({**order, "env": {**self.environment, TAG_VARIABLE: tag}})
+        own = {TAG_VARIABLE: tag, ATTEMPT_VARIABLE: f"{spec.key}-{attempt}"}
+        handle = self.guards.start({**order, "env": {**self.environment, **own}})
         reach("spawn.after")
         return GuardedAttempt(self.run_dir, spec.key, attempt, order, handle)
 
@@ -122,6 +129,7 @@ class GuardedAttempt:
         self._signs = order_path(run_dir, key, number, "signs", ".jsonl")
         self._signs_offset = 0
         self._tag = str(order["tag"])
+        self._log = Path(order["log"])
         self._guard = guard
         self._lost = False
 
@@ -129,7 +137,8 @@ class GuardedAttempt:
         gone = self._guard is None or self._guard.wait(timeout_s)
         record = read_object(order_path(self._run_dir, self._key, self._number, "exit")) if gone else None
         if record is not None:
-            return _ended(record)
+            ended = _ended(record)
+            return ended if ended.exit_code == 0 else ended._replace(log_tail=_tail(self._log))
         if not gone:
             return None
         self._lost = True
@@ -155,7 +164,22 @@ def _ended(record: Mapping[str, Any]) -> Ended:
     if record.get("error"):
         raise OSError(str(record["error"]))
     survivors = tuple(int(pid) for pid in record.get("survivors", ()))
-    return Ended(int(record["exit_code"]), record.get("ended_for"), survivors)
+    full = bool(record.get("oom_kills"))
+    return Ended(int(record["exit_code"]), record.get("ended_for"), survivors, full)
+
+
+def _tail(log: Path) -> tuple[str, ...]:
+    """Return the last lines of this attempt's output; nothing where it cannot be read."""
+    newest = log.with_name(log.stem + ".tail.log")
+    try:
+        with (newest if newest.exists() else log).open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _TAIL_BYTES))
+            lines = file.read().decode("utf-8", "replace").splitlines()
+    except OSError:
+        return ()
+    heads = [at for at, line in enumerate(lines) if line.startswith(_HEAD)]
+    return tuple(lines[heads[-1] + 1 if heads else 0 :][-LOG_LINES:])
 
 
 def settle(path: Path) -> int:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import nightforge
 from nightforge.config import Config
+from nightforge.config.schema import Ladder
 from nightforge.core.atomic import write_json
 from nightforge.core.clock import utc_now
 from nightforge.core.fingerprints import Fingerprints
@@ -30,6 +31,7 @@ _HARMLESS = {
     "training": ("logging_steps", "save_steps", "keep_checkpoints"),
     "hardware": ("cpu_threads", "gpu_vram_gb"),
     "generation": ("batch_size",),
+    "ladder": Ladder.__struct_fields__,
 }
 _SHAPE = {
     **{"run_id": str, "args": list, "result": dict},

@@ -13,10 +13,12 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from nightforge.pipeline.classes import policy_of
 from nightforge.pipeline.nodes import nodes_of
 from nightforge.pipeline.stage_fold import fold_stage_event
 from nightforge.pipeline.states import (
     Alert,
+    Change,
     Current,
     Curve,
     Eta,
@@ -149,6 +151,10 @@ def _stage_ended(state: LiveState, event: Event) -> LiveState:
             kind=event.get("kind", "failed"),
             message=event.get("note") or event.get("message", ""),
             next_command=event.get("next_command"),
+            words=policy_of(event.get("kind", "")).words if outcome == "failed" else "",
+            seconds=event.get("seconds"),
+            mark_before=event.get("mark_before"),
+            mark_after=event.get("mark_after"),
         )
         state = replace(state, errors=(*state.errors, error)[-_ERRORS_KEPT:])
     return state
@@ -168,9 +174,44 @@ def _stage_reopened(state: LiveState, event: Event) -> LiveState:
 
 
 def _retry_scheduled(state: LiveState, event: Event) -> LiveState:
-    wait = RetryWait(event["stage"], event["attempt"], event["max_attempts"], event["next_at"])
+    wait = RetryWait(
+        event["stage"],
+        event["attempt"],
+        event["max_attempts"],
+        event["next_at"],
+        words=event.get("words", ""),
+        cause=event.get("cause", ""),
+        change=event.get("change", ""),
+    )
     state = _with_stage(state, wait.stage, status="retrying", max_attempts=wait.max_attempts)
     return replace(state, status="retrying", retry=wait)
+
+
+def _gave_up(state: LiveState, event: Event) -> LiveState:
+    """No further attempt, for a reason beyond the last attempt's own: it joins the errors."""
+    key, kind = event["stage"], event["kind"]
+    error = RunError(
+        at=event["time"],
+        stage=key,
+        attempt=event["attempt"],
+        kind=kind,
+        message=event["message"],
+        next_command=event.get("next_command"),
+        words=policy_of(kind).words,
+    )
+    state = _with_stage(state, key, message=event["message"])
+    return replace(state, errors=(*state.errors, error)[-_ERRORS_KEPT:])
+
+
+def _recovery(state: LiveState, event: Event) -> LiveState:
+    change = Change(
+        event["time"], event["stage"], event["setting"], event["old"], event["new"], event.get("reason", "")
+    )
+    return replace(state, recoveries=(*state.recoveries, change)[-_ERRORS_KEPT:])
+
+
+def _resume_lost(state: LiveState, event: Event) -> LiveState:
+    return _alert(state, {**event, "level": "critical", "title": "Resume lost"})
 
 
 def _stop_requested(state: LiveState, event: Event) -> LiveState:
@@ -256,6 +297,9 @@ _HANDLERS: dict[str, Callable[[LiveState, Event], LiveState]] = {
     "stage_kept": _stage_kept,
     "stage_reopened": _stage_reopened,
     "retry_scheduled": _retry_scheduled,
+    "gave_up": _gave_up,
+    "recovery": _recovery,
+    "resume_lost": _resume_lost,
     "stop_requested": _stop_requested,
     "run_ended": _run_ended,
     "run_interrupted": _run_interrupted,
@@ -275,6 +319,8 @@ _TRANSITIONS = frozenset(
         "stage_ended",
         "stage_reopened",
         "retry_scheduled",
+        "gave_up",
+        "recovery",
         "stop_requested",
         "run_ended",
         "run_interrupted",

@@ -29,6 +29,7 @@ from nightforge.core.atomic import write_json
 from nightforge.core.clock import utc_now
 from nightforge.core.events import read_events
 from nightforge.core.failpoints import be, reach
+from nightforge.core.host_memory import oom_kills
 from nightforge.core.processes import identity_of
 from nightforge.core.tree import Tree
 from nightforge.pipeline.output import Pump
@@ -99,6 +100,7 @@ class Guard:
         self._offset = int(order["events_offset"])
         self._listens = False  # the stage dumps its stacks when asked
         self._asked = False
+        self._oom_kills = 0
 
     def run(self) -> None:
         """Start the stage, see it through, write the exit record."""
@@ -107,6 +109,7 @@ class Guard:
                 signal.signal(getattr(signal, name), self._hear)
         be("guard")
         order = self._order
+        self._oom_kills = oom_kills()
         reach("tree.before")
         try:
             tree = Tree(order["argv"], Path(order["cwd"]), order["env"])
@@ -195,6 +198,7 @@ class Guard:
             "survivors": survivors,
             "dropped_bytes": dropped,
             "peak_memory_bytes": _peak_memory(),
+            "oom_kills": max(0, oom_kills() - self._oom_kills),
             "error": error,
             "ended_at": utc_now(),
         }

@@ -289,6 +289,7 @@ def _services(
         hardware=lambda: sampler.latest,
         remember=history.remember,
         history=history.of_stages,
+        rungs=context.project.logs / "oom_rungs.json",
     )
 
 

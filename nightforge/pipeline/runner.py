@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,23 +17,17 @@ from nightforge.config import Config
 from nightforge.core.clock import Clock, format_time, parse_time
 from nightforge.core.errors import ExitCode
 from nightforge.pipeline.attempts import Attempt, Ended
+from nightforge.pipeline.classes import policy_of
 from nightforge.pipeline.contents import Contents, standing
 from nightforge.pipeline.eta import estimate
 from nightforge.pipeline.fold import FINISHED
+from nightforge.pipeline.ladder import RungMemory
 from nightforge.pipeline.notify import NO_PROGRESS
 from nightforge.pipeline.plan import Plan
 from nightforge.pipeline.recorder import Recorder
+from nightforge.pipeline.recovery import Recovery
 from nightforge.pipeline.registry import StageSpec
-from nightforge.pipeline.retry import (
-    RESUME_COMMAND,
-    WAITS_S,
-    Ending,
-    Stop,
-    Verdict,
-    judge,
-    max_tries,
-    retry_decision,
-)
+from nightforge.pipeline.retry import RESUME_COMMAND, WAITS_S, Ending, Verdict, judge, max_tries
 from nightforge.pipeline.stall import Limits
 from nightforge.pipeline.states import LiveState
 from nightforge.pipeline.supervise import Grace, stall_limits
@@ -52,6 +47,7 @@ class Services:
     hardware: Callable[[], dict[str, Any] | None]
     remember: Callable[[str, float], None]  # stage key, seconds of a success
     history: Callable[[], Mapping[str, list[float]]]
+    rungs: Path  # where the memory ladder's rungs are remembered
     contents: Contents | None = None  # None: nothing is kept from earlier runs
 
 
@@ -79,6 +75,14 @@ class Runner:
         self._recorder = recorder
         self._services = services
         self._policy = policy or Policy()
+        self._recovery = Recovery(
+            config,
+            services.clock,
+            recorder.record,
+            lambda: recorder.state,
+            RungMemory(services.rungs),
+            self._policy.waits_s,
+        )
         self._estimated_at = float("-inf")
         self._hardware: dict[str, Any] | None = None
 
@@ -123,29 +127,31 @@ class Runner:
 
     def _run_stage(self, spec: StageSpec) -> Verdict:
         """Try a stage until it is done, final or stopped."""
-        before = self.state.stage(spec.key).attempt
-        tries = 0
-        limit = before + max_tries(spec.kind, waits_s=self._policy.waits_s)
-        taken_up = self._take_up(spec, before)
+        number = self.state.stage(spec.key).attempt
+        limit = number + max_tries(spec.kind, waits_s=self._policy.waits_s)
+        self._recovery.begin_stage(spec)
+        verdict = self._take_up(spec, number)
+        if verdict is None:
+            number += 1
+            verdict = self._attempt(spec, number, limit)
         while True:
-            tries += 1
-            if taken_up is not None:
-                verdict, before, taken_up = taken_up, before - 1, None
-            else:
-                verdict = self._attempt(spec, before + tries, limit)
-            decision = retry_decision(spec.kind, verdict, tries, self._policy.waits_s)
-            if isinstance(decision, Stop):
-                return verdict
-            limit = before + max_tries(spec.kind, verdict.kind, self._policy.waits_s)
+            follows = self._recovery.after(spec, number, verdict)
+            if isinstance(follows, Verdict):
+                return follows
+            number, limit = number + 1, follows.max_attempts
             self._recorder.record(
                 "retry_scheduled",
                 stage=spec.key,
-                attempt=before + tries + 1,
+                attempt=number,
                 max_attempts=limit,
-                next_at=_later(self._services.clock.now(), decision.wait_s),
+                next_at=_later(self._services.clock.now(), follows.wait_s),
+                words=policy_of(verdict.kind).words,
+                cause=verdict.message,
+                change=follows.change,
             )
-            if not self._wait(decision.wait_s):
+            if not self._wait(follows.wait_s):
                 return Verdict("stopped", "stopped", "stopped while waiting for the next attempt")
+            verdict = self._attempt(spec, number, limit)
 
     def _wait(self, seconds: float) -> bool:
         """Wait for a retry; False as soon as a stop is requested. # ops S3"""
@@ -163,6 +169,7 @@ class Runner:
         if attempt is None:
             return None
         self._recorder.record("stage_taken_up", stage=spec.key, attempt=number)
+        self._recovery.begin_attempt(spec)
         return self._see_through(spec, number, attempt)
 
     def _attempt(self, spec: StageSpec, number: int, limit: int) -> Verdict:
@@ -173,11 +180,12 @@ class Runner:
         self._recorder.record(
             "stage_started", stage=spec.key, attempt=number, max_attempts=limit, again=again
         )
+        self._recovery.begin_attempt(spec)
         try:
             limits = stall_limits(self._config, spec.kind)
             if self._services.contents:
                 self._services.contents.begin(spec, number)
-            attempt = self._services.spawn(spec, number, limits, self._policy.grace)
+            attempt = self._services.spawn(self._recovery.prepared(spec), number, limits, self._policy.grace)
         except OSError as error:
             return self._not_started(spec, number, error)
         verdict = self._see_through(spec, number, attempt)
@@ -209,8 +217,11 @@ class Runner:
                 error=last.get("error"),
                 stopping=self.state.stop is not None,
                 killed_for=ended.ended_for,
+                host_out_of_memory=ended.host_out_of_memory,
+                log_tail=ended.log_tail,
             )
         )
+        verdict = self._recovery.judged(verdict)
         done = last.get("done", {})
         if verdict.outcome in FINISHED and self._services.contents:
             with contextlib.suppress(
@@ -230,7 +241,7 @@ class Runner:
                 self._tell(spec, sign)
             if ended is not None:
                 return ended
-            if not told and self.state.stop and self.state.stop.now:
+            if not told and (self._recovery.lost or (self.state.stop and self.state.stop.now)):
                 told = True
                 attempt.end_now()
 
@@ -255,6 +266,7 @@ class Runner:
         for index, event in enumerate(events):
             if event["type"] in ("done", "error"):
                 last[event["type"]] = event
+            self._recovery.observe(spec, event)
             if event["type"] != "progress" or index == newest:
                 self._recorder.record("stage_event", stage=spec.key, event=event)
 
@@ -272,6 +284,7 @@ class Runner:
             next_command=verdict.next_command,
             result=plain,
             note=note,
+            **self._recovery.facts(spec),
         )
         return verdict
 
@@ -346,9 +359,9 @@ def _note(verdict: Verdict, last: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _exit_code(verdict: Verdict) -> ExitCode:
-    if verdict.kind in ("input", "config"):
+    if verdict.kind in ("input", "config", "bad_data", "encoding"):
         return ExitCode.USAGE
-    return ExitCode.TEMPORARY if verdict.kind == "temporary" else ExitCode.FAILED
+    return ExitCode.TEMPORARY if verdict.kind in ("temporary", "disk_full") else ExitCode.FAILED
 
 
 def _version(state: LiveState) -> str | None:

@@ -14,6 +14,7 @@ from nightforge.pipeline.states import (
     Curve,
     Heartbeat,
     LiveState,
+    Mark,
     NodeStatus,
     Point,
     Progress,
@@ -60,6 +61,10 @@ def _phase(state: LiveState, key: str, event: Event, _: str) -> LiveState:
 def _progress(state: LiveState, key: str, event: Event, _: str) -> LiveState:
     progress = Progress(_number(event["done"]), _number(event["total"]), str(event.get("unit", "")))
     return _update(state, key, progress=progress)
+
+
+def _mark(state: LiveState, key: str, event: Event, _: str) -> LiveState:
+    return _update(state, key, mark=Mark(_number(event["value"]), str(event.get("unit", ""))))
 
 
 def _metric(state: LiveState, key: str, event: Event, _: str) -> LiveState:
@@ -125,6 +130,7 @@ def _number(value: Any) -> float:
 _HANDLERS: dict[str, Callable[[LiveState, str, Event, str], LiveState]] = {
     "phase": _phase,
     "progress": _progress,
+    "mark": _mark,
     "metric": _metric,
     "message": _message,
     "curve": _curve,

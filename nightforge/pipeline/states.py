@@ -29,6 +29,13 @@ class Step(Struct, frozen=True):
     title: str
 
 
+class Mark(Struct, frozen=True):
+    """What a power cut cannot take any more: the step of a whole checkpoint, answers on disk."""
+
+    value: float
+    unit: str = ""
+
+
 class StageState(Struct, frozen=True):
     """One stage of the run. `reads` and `writes` are project paths; `log` lies in the run folder."""
 
@@ -52,6 +59,7 @@ class StageState(Struct, frozen=True):
     message: str = ""
     step: Step | None = None
     result: dict[str, Any] = {}  # the plain values of its done record, e.g. {"version": "v3"}
+    mark: Mark | None = None
 
 
 class Phase(Struct, frozen=True):
@@ -104,19 +112,41 @@ class NodeStatus(Struct, frozen=True):
 
 
 class RunError(Struct, frozen=True):
+    """A failed attempt. `words` names its class; the marks are those before and after it."""
+
     at: str
     stage: str
     attempt: int
     kind: str
     message: str
     next_command: str | None = None
+    words: str = ""
+    seconds: float | None = None
+    mark_before: float | None = None
+    mark_after: float | None = None
 
 
 class RetryWait(Struct, frozen=True):
+    """The attempt that is waited for: why (`words` names the class) and what will be different."""
+
     stage: str
     attempt: int
     max_attempts: int
     next_at: str
+    words: str = ""
+    cause: str = ""
+    change: str = ""
+
+
+class Change(Struct, frozen=True):
+    """A setting that a recovery has changed, shown until the run ends. # ops R4"""
+
+    at: str
+    stage: str
+    setting: str
+    old: str
+    new: str
+    reason: str = ""
 
 
 class Alert(Struct, frozen=True):
@@ -170,6 +200,7 @@ class LiveState(Struct, frozen=True):
     nodes: dict[str, NodeStatus] = {}
     errors: tuple[RunError, ...] = ()
     retry: RetryWait | None = None
+    recoveries: tuple[Change, ...] = ()
     alerts: tuple[Alert, ...] = ()
     answers: tuple[dict[str, Any], ...] = ()
     stop: Stop | None = None

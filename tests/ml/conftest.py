@@ -23,12 +23,16 @@ class SilentReport:
         self.curves: list[tuple[int, dict[str, float]]] = []
         self.steps: list[int] = []
         self.texts: list[str] = []
+        self.marks: list[tuple[int, str, bool]] = []
 
     def phase(self, step: str, title: str) -> None:
         self.texts.append(f"{step} {title}")
 
     def progress(self, done: int, total: int, unit: str) -> None:
         self.steps.append(done)
+
+    def mark(self, value: int, unit: str, resumed: bool = False) -> None:
+        self.marks.append((value, unit, resumed))
 
     def metric(self, **values: Any) -> None:
         pass

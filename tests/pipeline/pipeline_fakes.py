@@ -179,6 +179,7 @@ class World:
             hardware=lambda: None,
             remember=lambda key, seconds: self.history.setdefault(key, []).append(round(seconds, 1)),
             history=lambda: self.history,
+            rungs=self.folder / "oom_rungs.json",
         )
         return Runner(self.plan, self.config, self.recorder, services, policy).run()
 

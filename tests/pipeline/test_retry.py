@@ -16,7 +16,7 @@ ERROR = {"kind": "stage", "message": "the loss is not finite", "next_command": "
         ("exit 0 without a done record", Ending(0), "failed", "no_done", "without a done record"),
         ("done record, then exit 1", Ending(1, done=True), "failed", "late", "exit code 1"),
         ("nothing new", Ending(3, error={"message": "same data"}), "skipped", "nothing_new", "same data"),
-        ("stage error", Ending(1, error=ERROR), "failed", "stage", "not finite"),
+        ("stage error", Ending(1, error=ERROR), "failed", "unknown", "not finite"),
         (
             "wrong input",
             Ending(2, error={"kind": "input", "message": "no file"}),
@@ -38,11 +38,13 @@ ERROR = {"kind": "stage", "message": "the loss is not finite", "next_command": "
             "killed",
             "nobody here asked for it - often the system",
         ),
-        ("crashed", Ending(-11), "failed", "killed", "signal 11 (SIGSEGV); nobody here asked"),
+        ("crashed", Ending(-11), "failed", "native_crash", "signal 11 (SIGSEGV); nobody here asked"),
         ("ended for a stall", Ending(-15, killed_for="stall"), "failed", "stall", "no progress"),
+        ("woke up when ended for a stall", Ending(4, killed_for="stall"), "failed", "stall", "no progress"),
         ("ended by stop now", Ending(-9, stopping=True, killed_for="stop"), "stopped", "stopped", "stopped"),
         ("would not exit", Ending(-9, done=True, killed_for="teardown"), "succeeded", "", "would not exit"),
-        ("unknown code", Ending(139), "failed", "failed", "exit code 139"),
+        ("unknown code", Ending(77), "failed", "unknown", "exit code 77"),
+        ("native crash told by a shell", Ending(139), "failed", "native_crash", "exit code 139"),
     ],
 )
 def test_an_ending_has_one_meaning(name: str, end: Ending, outcome: str, kind: str, words: str) -> None:
