@@ -1,8 +1,8 @@
 // Hardware, and what went wrong in words.
 
 import { commandLine, h, renderOnce } from "./dom.js";
-import { ago, exact, isNumber, megabytes, number, objects, text } from "./format.js";
-import { mark, retryWords, stageOf, stopWords } from "./status.js";
+import { ago, duration, exact, isNumber, megabytes, number, objects, text } from "./format.js";
+import { changeWords, mark, retryCause, retryWords, stageOf, stopWords } from "./status.js";
 
 /** CPU, memory, disk and each GPU as labelled bars. */
 export function showHardware(element, state) {
@@ -53,8 +53,9 @@ export function showTroubles(element, state, now) {
 
 function troubles(state, now) {
   const rows = [];
-  if (state?.retry) rows.push({ level: "retrying", title: retryWords(state, now) });
+  if (state?.retry) rows.push({ level: "retrying", title: retryWords(state, now), detail: retryCause(state) });
   if (state?.stop) rows.push({ level: "stopped", title: stopWords(state, now) });
+  for (const change of objects(state?.recoveries).reverse()) rows.push(changeRow(state, change, now));
   for (const error of objects(state?.errors).reverse()) rows.push(errorRow(state, error, now));
   for (const alert of objects(state?.alerts).reverse()) {
     rows.push({ level: text(alert.level, "info"), title: text(alert.title), detail: text(alert.detail), when: ago(alert.at, now), at: text(alert.at), command: text(alert.next_command) });
@@ -62,10 +63,22 @@ function troubles(state, now) {
   return rows;
 }
 
+const titleOf = (state, key) => text(stageOf(state, key)?.title, text(key));
+
+function changeRow(state, change, now) {
+  return { level: "info", title: `${titleOf(state, change.stage)}: ${changeWords(change)}`, detail: text(change.reason), when: ago(change.at, now), at: text(change.at) };
+}
+
 function errorRow(state, error, now) {
-  const stage = text(stageOf(state, error.stage)?.title, text(error.stage));
   const attempt = error.attempt > 1 ? `, attempt ${text(error.attempt)}` : "";
-  return { level: "failed", title: `${stage}${attempt}: ${text(error.message)}`, when: ago(error.at, now), at: text(error.at), command: text(error.next_command) };
+  const named = [text(error.words), ...attemptFacts(error)].filter(Boolean).join(" · ");
+  return { level: "failed", title: `${titleOf(state, error.stage)}${attempt}: ${text(error.message)}`, detail: named, when: ago(error.at, now), at: text(error.at), command: text(error.next_command) };
+}
+
+/** How long a failed attempt took and what it left behind. */
+function attemptFacts(error) {
+  const took = isNumber(error.seconds) ? [`after ${duration(error.seconds)}`] : [];
+  return isNumber(error.mark_after) ? [...took, `saved up to ${number(error.mark_after)}${isNumber(error.mark_before) ? ` (before: ${number(error.mark_before)})` : ""}`] : took;
 }
 
 function trouble(row) {
@@ -73,7 +86,7 @@ function trouble(row) {
   return h("div", { class: `trouble ${status}` },
     h("span", { class: "mark", "aria-hidden": "true" }, mark(status)),
     h("div", {},
-      h("p", {}, row.title, row.when ? h("span", { class: "muted small nowrap", title: exact(row.at) }, `  ${row.when}`) : null),
+      h("p", { class: "lines" }, row.title, row.when ? h("span", { class: "muted small nowrap", title: exact(row.at) }, `  ${row.when}`) : null),
       row.detail ? h("p", { class: "muted small" }, row.detail) : null,
       row.command ? commandLine(row.command) : null));
 }

@@ -87,7 +87,7 @@ function active(state, now) {
 const TITLES = { starting: "Starting", running: "Running", retrying: "Waiting to retry", stopping: "Stopping" };
 
 function activeDetail(state, now) {
-  if (state.status === "retrying") return retryWords(state, now);
+  if (state.status === "retrying") return [retryWords(state, now), retryCause(state)].filter(Boolean).join(" ");
   if (state.status === "stopping") return "Waiting for the next safe boundary; what is done so far is kept.";
   return "";
 }
@@ -101,6 +101,16 @@ export function retryWords(state, now) {
   const when = left !== null && left > 0.5 ? `in ${duration(left)}` : "now";
   return `${title} starts again ${when} (attempt ${text(retry.attempt)} of ${text(retry.max_attempts)}).`;
 }
+
+/** "out of memory in training: a step does not fit. Changed: micro-batch x accumulation 4 x 1 -> 2 x 2." */
+export function retryCause(state) {
+  const { words, cause, change } = state.retry ?? {};
+  const why = [text(words), text(cause)].filter(Boolean).join(": ");
+  return [why && (/[.!?]$/.test(why) ? why : `${why}.`), text(change) && `What changes: ${text(change)}.`].filter(Boolean).join(" ");
+}
+
+/** "micro-batch x accumulation: 4 x 1 → 2 x 2" */
+export const changeWords = (change) => `${text(change.setting, "setting")}: ${text(change.old, "?")} → ${text(change.new, "?")}`;
 
 /** What a run has done with its version: a run of training alone has examined nothing. */
 function achieved(state) {

@@ -33,6 +33,7 @@ _SHARING_VIOLATIONS = frozenset({5, 32, 33})  # Windows: somebody holds the file
 # Modules whose exceptions mean one thing; the text is compared with the start of the module's name.
 _MODULES = (
     ("safetensors", "checkpoint_bad"),
+    ("safetensors_rust", "checkpoint_bad"),
     ("_pickle", "checkpoint_bad"),
     ("pickle", "checkpoint_bad"),
     ("zipfile", "checkpoint_bad"),

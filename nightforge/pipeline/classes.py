@@ -48,6 +48,8 @@ POLICIES: dict[str, ClassPolicy] = {
     "resume_lost": ClassPolicy(
         "resumed at the wrong step", (), advice="nothing was overwritten; look at models/.work/ first"
     ),
+    "interrupted": ClassPolicy("the orchestrator is gone", ()),
+    "host_reboot": ClassPolicy("the computer was restarted", (), counted=False),
     "no_progress": ClassPolicy("no attempt gets further", ()),
     "oom_train": ClassPolicy("out of memory in training", (_LADDER_WAIT_S,)),
     "oom_eval": ClassPolicy("out of memory in evaluation", (_LADDER_WAIT_S,)),

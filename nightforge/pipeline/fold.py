@@ -247,7 +247,9 @@ def _run_interrupted(state: LiveState, event: Event) -> LiveState:
     key = state.current.stage if state.current else ""
     attempt = state.stage(key).attempt if key else 0
     words = event.get("message") or "the orchestrator ended without a word: killed, power loss or reboot"
-    error = RunError(event["time"], key, attempt, "interrupted", words, event["next_command"])
+    kind = event.get("kind", "interrupted")
+    named = policy_of(kind).words
+    error = RunError(event["time"], key, attempt, kind, words, event["next_command"], named)
     ended = _run_ended(state, {**event, "status": "failed", "exit_code": 1})
     return replace(ended, errors=(*state.errors, error)[-_ERRORS_KEPT:])
 

@@ -23,6 +23,7 @@ from nightforge.core.errors import InputError, TemporaryError
 from nightforge.core.failpoints import be
 from nightforge.core.paths import Project
 from nightforge.core.processes import (
+    ProcessIdentity,
     ProjectLock,
     identity_of,
     ignore_hangup,
@@ -35,6 +36,7 @@ from nightforge.core.records import (
     NONCE_VARIABLE,
     guarded_stage,
     last_order,
+    last_record,
     last_run,
     read_object,
     record_path,
@@ -190,7 +192,17 @@ def close_interrupted(project: Project, clock: Clock) -> None:
     if live.status not in ACTIVE:  # the journal knows better than its copy
         return
     recorder = Recorder(live, Journal(folder / JOURNAL, seq), _state_files(project, folder, clock), clock)
-    recorder.record("run_interrupted", next_command=RESUME_COMMAND)
+    recorder.record("run_interrupted", next_command=RESUME_COMMAND, **_why_gone(project))
+
+
+def _why_gone(project: Project) -> dict[str, str]:
+    """Return class and words where the last orchestrator lived before the computer was restarted."""
+    before = ProcessIdentity.from_dict((last_record(project) or {}).get("identity"))
+    now = identity_of(os.getpid())
+    if before is None or now is None or before.boot_id == now.boot_id:
+        return {}
+    words = "the computer was restarted while the run was active; it goes on where it was"
+    return {"kind": "host_reboot", "message": words}
 
 
 def _prepare(project: Project, fresh: Run | None, options: Options, command: str) -> Run:

@@ -71,6 +71,12 @@ class Recovery:
         self._began_s = 0.0
         self._before: float | None = None
 
+    def begin_run(self) -> None:
+        """Say that the breaker counts from zero, where a run with failures is started again. # ops B4"""
+        if self._state().errors:
+            words = "the run was resumed by hand; attempts and the breaker count from zero"
+            self._record("alert", level="info", title="Attempts count afresh", detail=words)
+
     def begin_stage(self, spec: StageSpec) -> None:
         """Start counting for a stage; its remembered rung is taken and told."""
         self._classes.clear()

@@ -62,7 +62,22 @@ def _stage_ended(state: LiveState, event: Event) -> str:
 
 def _retry_scheduled(_: LiveState, event: Event) -> str:
     number, limit = event["attempt"], event["max_attempts"]
-    return f"{event['stage']:<8} RETRY     attempt {number} of {limit} at {event['next_at']}"
+    why = "; ".join(event[name] for name in ("words", "change") if event.get(name))
+    words = f"{event['stage']:<8} RETRY     attempt {number} of {limit} at {event['next_at']}"
+    return f"{words} ({why})" if why else words
+
+
+def _recovery(_: LiveState, event: Event) -> str:
+    change = f"{event['setting']} {event['old']} -> {event['new']}"
+    return f"{event['stage']:<8} CHANGED   {change}: {event['reason']}"
+
+
+def _gave_up(_: LiveState, event: Event) -> str:
+    return f"{event['stage']:<8} GIVEN UP  {event['message']}; next: {event['next_command']}"
+
+
+def _resume_lost(_: LiveState, event: Event) -> str:
+    return f"{event['stage']:<8} LOST      {event['detail']}"
 
 
 def _alert(_: LiveState, event: Event) -> str:
@@ -113,6 +128,9 @@ _LINES: dict[str, Callable[[LiveState, Event], str | None]] = {
     "stage_kept": _stage_kept,
     "stage_reopened": _stage_reopened,
     "retry_scheduled": _retry_scheduled,
+    "recovery": _recovery,
+    "gave_up": _gave_up,
+    "resume_lost": _resume_lost,
     "alert": _alert,
     "stage_event": _stage_event,
 }

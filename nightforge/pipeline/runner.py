@@ -93,6 +93,7 @@ class Runner:
 
     def run(self) -> int:
         """Run every stage that is not done yet; returns the exit code of the run."""
+        self._recovery.begin_run()
         worked = False
         for spec in self._plan.stages:
             if self._stands(spec, worked):

@@ -61,10 +61,7 @@ def format_status(state: dict[str, Any], url: str | None, now: datetime | None =
     lines += _stage_lines(state)
     if status in ACTIVE:
         lines.append(f"Left     {_eta(state.get('eta'))}")
-    errors = state.get("errors") or []
-    if errors:
-        last = errors[-1]
-        lines.append(f"Error    stage {last['stage']}, attempt {last['attempt']}: {last['message']}")
+    lines += _trouble_lines(state, moment)
     if status == "interrupted" and state.get("guarded"):
         guarded = state["guarded"]
         lines.append(
@@ -108,6 +105,25 @@ def _stage_lines(state: dict[str, Any]) -> list[str]:
                 share = progress["done"] / progress["total"]
                 text += f", {progress['done']}/{progress['total']} {progress['unit']} ({share:.0%})"
             lines.append(text)
+    return lines
+
+
+def _trouble_lines(state: dict[str, Any], moment: datetime) -> list[str]:
+    """The last error, the attempt that is waited for, and what a recovery has changed."""
+    lines, errors, retry = [], state.get("errors") or [], state.get("retry")
+    if errors:
+        last = errors[-1]
+        named = f" ({last['words']})" if last.get("words") else ""
+        text = f"stage {last['stage']}, attempt {last['attempt']}{named}: {last['message']}"
+        lines.append("Error    " + text.replace("\n", "\n         "))
+    if retry:
+        left = (parse_time(retry["next_at"]) - moment).total_seconds()
+        when = f"in {words_for(left)}" if left > 0 else "now"
+        text = f"Retry    attempt {retry['attempt']} of {retry['max_attempts']} {when}"
+        lines.append(text + (f"; {retry['change']}" if retry.get("change") else ""))
+    for change in state.get("recoveries") or []:
+        where = f"stage {change['stage']}, {change['setting']}"
+        lines.append(f"Changed  {where}: {change['old']} -> {change['new']} ({change['reason']})")
     return lines
 
 

@@ -120,6 +120,7 @@ class World:
         self.scripts = {key: list(queue) for key, queue in scripts.items()}
         self.attempts: list[tuple[str, int, FakeAttempt]] = []
         self.spawned_at: list[float] = []
+        self.arguments: list[tuple[str, ...]] = []
         self.left: dict[str, FakeAttempt] = {}  # attempts that outlived their orchestrator
         self.request: dict[str, Any] | None = None
         self.history: dict[str, list[float]] = {}
@@ -165,6 +166,7 @@ class World:
 
     def spawn(self, spec: StageSpec, attempt: int, limits: Limits, grace: Grace) -> FakeAttempt:
         self.spawned_at.append(self.clock.seconds)
+        self.arguments.append(spec.args)
         queue = self.scripts[spec.key]
         fake = FakeAttempt(self.clock, queue.pop(0) if len(queue) > 1 else queue[0], limits, grace)
         self.attempts.append((spec.key, attempt, fake))

@@ -35,6 +35,7 @@ SECONDS = {
     "09": 12,
     "19": 2,
     "13-next": 1,
+    "16-exam": 1,
     "14": 1,
 }
 STAGES = [
@@ -55,6 +56,7 @@ MESSAGES = {
     "09": "31 of 36 passed",
     "19": "no critical alert",
     "13-next": "3 lessons for 5 weak nodes",
+    "16-exam": "5 files, 1 MB, verified",
     "14": "report written",
 }
 
@@ -105,6 +107,8 @@ def stage_row(spec, status, start, end, attempt=1):
         "writes": writes,
         "kind": KINDS[key],
         "result": {},
+        "ended_attempt": 0,
+        "mark": None,
     }
 
 
@@ -155,6 +159,7 @@ def state(status, current=None, into=0, **extra):
         "nodes": {},
         "errors": [],
         "retry": None,
+        "recoveries": [],
         "alerts": [],
         "answers": [],
         "stop": None,
@@ -204,7 +209,7 @@ def alert(stage, level, title, detail, command):
     }
 
 
-def error(stage, attempt, kind, message, command, when=95):
+def error(stage, attempt, kind, message, command, when=95, **more):
     return {
         "at": at(when),
         "stage": stage,
@@ -212,6 +217,11 @@ def error(stage, attempt, kind, message, command, when=95):
         "kind": kind,
         "message": message,
         "next_command": command,
+        "words": "",
+        "seconds": None,
+        "mark_before": None,
+        "mark_after": None,
+        **more,
     }
 
 
@@ -272,19 +282,27 @@ def exam():
 def retrying():
     value = training(96)
     row = stage_of(value, "04")
-    row.update(status="retrying", attempt=1, message="out of memory at step 96")
+    cause = "a training step does not fit into memory: CUDA out of memory. Tried to allocate 1.50 GiB"
+    row.update(status="retrying", attempt=1, message=cause, mark={"value": 80, "unit": "steps"})
     value["status"] = "retrying"
-    value["retry"] = {"stage": "04", "attempt": 2, "max_attempts": 3, "next_at": at(125)}
-    value["errors"] = [
-        error(
-            "04",
-            1,
-            "oom",
-            "The process was ended by the system, most likely because memory ran out "
-            "(it had 5.1 of 24 GB). It will be started again from step 80 with half the batch.",
-            "python launch_pipeline.py --set training.batch_size=4",
-        )
-    ]
+    change = {"setting": "micro-batch x accumulation", "old": "8 x 1", "new": "4 x 2"}
+    value["retry"] = {
+        "stage": "04",
+        "attempt": 2,
+        "max_attempts": 5,
+        "next_at": at(125),
+        "words": "out of memory in training",
+        "cause": cause,
+        "change": "micro-batch x accumulation 8 x 1 -> 4 x 2",
+    }
+    value["recoveries"] = [{"at": at(96), "stage": "04", **change, "reason": cause}]
+    facts = {
+        "words": "out of memory in training",
+        "seconds": 66.0,
+        "mark_before": None,
+        "mark_after": 80,
+    }
+    value["errors"] = [error("04", 1, "oom_train", cause, None, **facts)]
     value["updated_at"] = at(97)
     value["nodes"] = nodes_of(value["stages"])
     return value
@@ -305,6 +323,8 @@ def failed():
             "(exam_01_04, exam_01_17, exam_02_09). Remove those rows or the prompts.",
             "python scripts/20_deduplicate_dataset.py --show-leaks",
             13,
+            words="refused by a gate",
+            seconds=3.0,
         )
     ]
     value["result"] = {"version": None, "report": None, "exit_code": 1}
@@ -379,7 +399,11 @@ def hostile():
     for phase in value["phases"]:
         phase["title"] = attack
     value.update(profile=attack, mode=attack, command=attack, pipeline=attack)
-    value["errors"] = [error("04", 1, attack, attack, attack)]
+    value["errors"] = [error("04", 1, attack, attack, attack, words=attack)]
+    value["recoveries"] = [
+        {"at": at(90), "stage": "04", "setting": attack, "old": attack, "new": attack, "reason": attack}
+    ]
+    value["retry"].update(words=attack, cause=attack, change=attack)
     value["alerts"] = [alert("04", "critical", attack, attack, attack)]
     value["answers"] = [dict(row, instruction=attack, program=attack, missing=[attack]) for row in answers()]
     value["hardware"]["gpus"] = [
