@@ -102,11 +102,11 @@ export function retryWords(state, now) {
   return `${title} starts again ${when} (attempt ${text(retry.attempt)} of ${text(retry.max_attempts)}).`;
 }
 
-/** "out of memory in training: a step does not fit. Changed: micro-batch x accumulation 4 x 1 -> 2 x 2." */
+/** "Cause: out of memory in training: a step does not fit. What changes: micro-batch x accumulation 4 x 1 to 2 x 2." */
 export function retryCause(state) {
   const { words, cause, change } = state.retry ?? {};
   const why = [text(words), text(cause)].filter(Boolean).join(": ");
-  return [why && (/[.!?]$/.test(why) ? why : `${why}.`), text(change) && `What changes: ${text(change)}.`].filter(Boolean).join(" ");
+  return [why && `Cause: ${why.replace(/[.\s]+$/, "")}.`, text(change) && `What changes: ${text(change)}.`].filter(Boolean).join(" ");
 }
 
 /** "micro-batch x accumulation: 4 x 1 → 2 x 2" */

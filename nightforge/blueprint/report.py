@@ -28,14 +28,31 @@ class StageTime:
 
 
 @dataclass(frozen=True)
+class Failure:
+    """A failed attempt, or the reason why there was no further one. `kind` is its class in words."""
+
+    stage: str
+    attempt: int
+    kind: str
+    message: str
+    seconds: float | None = None
+    before: float | None = None
+    after: float | None = None
+
+
+@dataclass(frozen=True)
 class RunFacts:
-    """The run as the orchestrator recorded it; mode and profile as started."""
+    """The run as the orchestrator recorded it; mode and profile as started. `changes`: what recoveries have
+    changed, one sentence each.
+    """
 
     run_id: str
     mode: str
     profile: str
     started_at: str
     stages: tuple[StageTime, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    changes: tuple[str, ...] = ()
 
     def stage(self, key: str) -> StageTime | None:
         """The stage with this key, or None when the plan did not hold it."""
@@ -69,6 +86,7 @@ def report_text(morning: Morning) -> str:
         _health(morning),
         _backed_up(morning),
         _times(morning),
+        _recovered(morning),
         _next(morning),
     ]
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
@@ -243,6 +261,26 @@ def _times(morning: Morning) -> list[str]:
     total = sum(stage.seconds or 0.0 for stage in morning.run.stages)
     lines.append(f"| together | | {_duration(total)} |")
     return lines
+
+
+def _recovered(morning: Morning) -> list[str]:
+    """What failed on the way and what was changed to go on. # ops R4, B3"""
+    run = morning.run
+    if run is None or not (run.failures or run.changes):
+        return []
+    lines = ["## What went wrong on the way", ""]
+    if run.failures:
+        lines += [
+            "| stage, attempt | class | time | saved before | saved after | cause |",
+            "|---|---|---|---|---|---|",
+        ]
+    for failure in run.failures:
+        marks = " | ".join("-" if mark is None else f"{mark:g}" for mark in (failure.before, failure.after))
+        start = f"| {failure.stage}, {failure.attempt} | {failure.kind} | {_duration(failure.seconds)}"
+        lines.append(f"{start} | {marks} | {_cell(failure.message)} |")
+    if run.failures and run.changes:
+        lines.append("")
+    return [*lines, *(f"- changed: {change}" for change in run.changes)]
 
 
 def _next(morning: Morning) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 from nightforge.blueprint.champion import paired, update_champion
 from nightforge.blueprint.hub import hub_data, version_before
 from nightforge.blueprint.mastery import read_mastery
-from nightforge.blueprint.report import Morning, RunFacts, StageTime, report_text
+from nightforge.blueprint.report import Failure, Morning, RunFacts, StageTime, report_text
 from nightforge.blueprint.results import VersionRecords, base_exam_dir, convert, read_exam, read_version
 from nightforge.core import versions
 from nightforge.core.atomic import read_json, write_json, write_text
@@ -87,7 +87,30 @@ def read_run(run_dir: Path | None) -> RunFacts | None:
         profile=str(state.get("profile")),
         started_at=str(state.get("started_at")),
         stages=tuple(_stage(stage, path) for stage in stages),
+        failures=tuple(_failure(entry) for entry in _entries(state, "errors", path)),
+        changes=tuple(_change(entry) for entry in _entries(state, "recoveries", path)),
     )
+
+
+def _entries(state: dict[str, Any], name: str, path: Path) -> list[dict[str, Any]]:
+    return convert(state.get(name) or [], list[dict[str, Any]], path)
+
+
+def _failure(entry: dict[str, Any]) -> Failure:
+    return Failure(
+        stage=str(entry.get("stage")),
+        attempt=int(entry.get("attempt") or 0),
+        kind=str(entry.get("words") or entry.get("kind")),
+        message=str(entry.get("message") or ""),
+        seconds=entry.get("seconds"),
+        before=entry.get("mark_before"),
+        after=entry.get("mark_after"),
+    )
+
+
+def _change(entry: dict[str, Any]) -> str:
+    setting = f"stage {entry.get('stage')}, {entry.get('setting')}"
+    return f"{setting} {entry.get('old')} -> {entry.get('new')} ({entry.get('reason')})"
 
 
 def _stage(stage: dict[str, Any], path: Path) -> StageTime:

@@ -141,7 +141,7 @@ class Recovery:
             self._take(spec, step, verdict)
             left = rungs_left(replace(self._config, ladder=step.ladder), self._place(spec), verdict.kind)
             wait_s = waits_of(spec.kind, verdict.kind, self._waits_s)[0]
-            return Again(wait_s, number + 1 + left, f"{step.setting} {step.old} -> {step.new}")
+            return Again(wait_s, number + 1 + left, f"{step.setting} {step.old} to {step.new}")
         if verdict.kind in ("oom_train", "oom_eval"):
             words = end_words(now, self._place(spec), verdict.kind)
             return self._give_up(spec, number, verdict._replace(message=words))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,14 @@ from pipeline_fakes import DONE, Script, World
 
 from nightforge.config import Config
 from nightforge.config.schema import StallDetection, Training
+from nightforge.core.atomic import write_json
+from nightforge.core.clock import SystemClock
+from nightforge.core.paths import Project
+from nightforge.core.processes import identity_of
+from nightforge.core.records import record_path
 from nightforge.pipeline.fold import Event
 from nightforge.pipeline.journal import load_run
+from nightforge.pipeline.orchestrator import close_interrupted
 
 CONFIG = Config(training=Training(batch_size=4, gradient_accumulation_steps=1))
 
@@ -126,7 +133,7 @@ def test_the_number_of_attempts_shown_is_what_the_ladder_has_left(tmp_path: Path
     assert world.run() == 0
     (retry,) = world.of_type("retry_scheduled")
     assert (retry["attempt"], retry["max_attempts"]) == (2, 4)
-    assert retry["change"] == "micro-batch x accumulation 4 x 1 -> 2 x 2"
+    assert retry["change"] == "micro-batch x accumulation 4 x 1 to 2 x 2"
     (record,) = json.loads((tmp_path / "oom_rungs.json").read_text())["rungs"].values()
     assert (record["stage"], record["phase"], record["gpu"]) == ("training", "train", "cpu")
 
@@ -173,3 +180,20 @@ def test_work_lost_with_a_damaged_checkpoint_is_never_quiet(tmp_path: Path) -> N
     (alert,) = world.state.alerts
     assert (alert.level, alert.title) == ("critical", "Work was lost")
     assert "200 had been saved" in alert.detail
+
+
+@pytest.mark.parametrize(("boot", "kind"), [("another", "host_reboot"), (None, "interrupted")])
+def test_a_restarted_computer_is_told_from_a_killed_orchestrator(
+    boot: str | None, kind: str, tmp_path: Path
+) -> None:
+    project = Project(tmp_path)
+    folder = project.run_dir("r1")
+    folder.mkdir(parents=True)
+    world = World(folder, {"training": [Script.done()]})
+    write_json(project.live_state, {"run_id": "r1", "status": "running"})
+    me = identity_of(os.getpid())
+    assert me is not None
+    write_json(record_path(project), {"identity": {**me.to_dict(), "boot_id": boot or me.boot_id}})
+    close_interrupted(project, SystemClock())
+    assert world.state.errors == ()
+    assert [error.kind for error in load_run(folder)[0].errors] == [kind]

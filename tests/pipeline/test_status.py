@@ -118,3 +118,28 @@ def test_the_page_is_named_only_if_its_server_lives(tmp_path: Path) -> None:
 )
 def test_durations_are_written_as_people_say_them(seconds: float, words: str) -> None:
     assert words_for(seconds) == words
+
+
+def test_the_class_the_next_attempt_and_what_changes_are_told_in_words() -> None:
+    error = {"stage": "04", "attempt": 1, "kind": "oom_train", "message": "a step does not fit\nsecond line"}
+    change = {"stage": "04", "setting": "micro-batch x accumulation", "old": "8 x 1", "new": "4 x 2"}
+    state = {
+        **STATE,
+        "status": "retrying",
+        "errors": [{**error, "words": "out of memory in training"}],
+        "retry": {
+            "stage": "04",
+            "attempt": 2,
+            "max_attempts": 5,
+            "next_at": "2026-11-21T17:18:15.000Z",
+            "change": "micro-batch x accumulation 8 x 1 to 4 x 2",
+        },
+        "recoveries": [{**change, "reason": "a step does not fit"}],
+    }
+    text = format_status(state, None, NOW)
+    assert (
+        "Error    stage 04, attempt 1 (out of memory in training): a step does not fit\n         second"
+        in text
+    )
+    assert "Retry    attempt 2 of 5 in 45 s; micro-batch x accumulation 8 x 1 to 4 x 2" in text
+    assert "Changed  stage 04, micro-batch x accumulation: 8 x 1 -> 4 x 2 (a step does not fit)" in text

@@ -293,7 +293,7 @@ def retrying():
         "next_at": at(125),
         "words": "out of memory in training",
         "cause": cause,
-        "change": "micro-batch x accumulation 8 x 1 -> 4 x 2",
+        "change": "micro-batch x accumulation 8 x 1 to 4 x 2",
     }
     value["recoveries"] = [{"at": at(96), "stage": "04", **change, "reason": cause}]
     facts = {

@@ -274,3 +274,25 @@ def test_the_champions_valid_share_is_that_of_its_unseen_prompts(project: Projec
     update_dashboard(project, project.run_dir(RUN), Reports())
     assert hub(project)["champion"]["valid"]["value"] == 0.5
     assert hub(project)["versions"][1]["exam"]["all"]["valid"]["value"] == 1.0
+
+
+def test_failed_attempts_and_what_recoveries_changed_are_in_the_report(project: Project) -> None:
+    folder = project.run_dir(RUN)
+    state = json.loads((folder / "state.json").read_text())
+    cause = "a training step does not fit into memory"
+    facts = {"words": "out of memory in training", "seconds": 66.0, "mark_before": None, "mark_after": 80}
+    state["errors"] = [{"stage": "04", "attempt": 1, "kind": "oom_train", "message": cause, **facts}]
+    state["recoveries"] = [
+        {
+            "stage": "04",
+            "setting": "micro-batch x accumulation",
+            "old": "8 x 1",
+            "new": "4 x 2",
+            "reason": cause,
+        }
+    ]
+    put(folder / "state.json", state)
+    update_dashboard(project, folder, Reports())
+    text = (folder / "report.md").read_text()
+    assert f"| 04, 1 | out of memory in training | 1 min 06 s | - | 80 | {cause} |" in text
+    assert f"- changed: stage 04, micro-batch x accumulation 8 x 1 -> 4 x 2 ({cause})" in text
