@@ -82,8 +82,9 @@ class Recovery:
         self._classes.clear()
         self._ladder, remembered = self._rungs.recall(self._config, self._place(spec))
         if remembered is not None:
+            used = ", ".join(text.removeprefix("ladder.") for text in overrides(self._ladder)[1::2])
             reason = f"ran out of memory on {remembered.get('at')}; remembered in logs/oom_rungs.json"
-            self._tell(spec, remembered, reason)
+            self._tell(spec, {"setting": "memory settings", "old": "as configured", "new": used}, reason)
 
     def begin_attempt(self, spec: StageSpec) -> None:
         """Start measuring an attempt."""
@@ -183,6 +184,9 @@ class Recovery:
 
     def _tell(self, spec: StageSpec, change: Mapping[str, Any], reason: str) -> None:
         named = {name: str(change.get(name, "")) for name in ("setting", "old", "new")}
+        shown = {(c.stage, c.setting, c.old, c.new) for c in self._state().recoveries}
+        if (spec.key, *named.values()) in shown:
+            return  # this run made or told it before it was resumed
         self._record("recovery", stage=spec.key, reason=reason, **named)
 
     def _give_up(self, spec: StageSpec, number: int, verdict: Verdict) -> Verdict:

@@ -35,6 +35,7 @@ class Ending(NamedTuple):
     killed_for: str | None = None  # why its guard ended it: stall, stop, teardown; or guard_lost
     host_out_of_memory: bool = False  # the kernel ended processes for memory meanwhile
     log_tail: tuple[str, ...] = ()  # the last lines of its output
+    survivors: bool = False  # processes of it outlive SIGKILL
 
 
 class Verdict(NamedTuple):
@@ -77,6 +78,9 @@ def judge(end: Ending) -> Verdict:
 
 def _failure(end: Ending, said: str) -> Verdict:
     code = end.exit_code
+    if end.survivors:  # a further attempt would meet them on the device. # ops K9
+        words = f"processes of the stage outlive being killed; {policy_of('device_wedged').advice}"
+        return Verdict("failed", "device_wedged", words, RESUME_COMMAND)
     kind = recognise(code, end.killed_for, end.error, end.host_out_of_memory, end.log_tail)
     if kind == "stall":
         return Verdict("failed", kind, "no progress within the limit; the stage was ended", RESUME_COMMAND)

@@ -220,6 +220,7 @@ class Runner:
                 killed_for=ended.ended_for,
                 host_out_of_memory=ended.host_out_of_memory,
                 log_tail=ended.log_tail,
+                survivors=bool(ended.survivors),
             )
         )
         verdict = self._recovery.judged(verdict)

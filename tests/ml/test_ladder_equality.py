@@ -18,6 +18,7 @@ from nightforge.core.errors import NumericError, OutOfMemory
 from nightforge.core.failures import class_of
 from nightforge.core.inject import ATTEMPT_VARIABLE, VARIABLE
 from nightforge.core.paths import Project
+from nightforge.core.versions import read_manifest, write_manifest
 from nightforge.ml.adapters import add_adapter
 from nightforge.ml.batching import Rows
 from nightforge.ml.chat import Example, encode_example
@@ -199,3 +200,23 @@ def test_a_loss_that_stays_infinite_ends_before_its_checkpoints_count(
     left = sorted(entry.name for entry in (tmp_path / "work").iterdir() if entry.is_dir())
     assert "checkpoint-2" in left or "bad-checkpoint-3" in left
     assert not {"checkpoint-3", "checkpoint-4"} & set(left)
+
+
+@pytest.mark.slow
+def test_a_checkpoint_that_cannot_be_loaded_is_set_aside_and_the_one_before_is_taken(
+    model_folder: Path, tmp_path: Path, injected: Any
+) -> None:
+    config = configured(model_folder, 6, 1)
+    injected("04:oom@step=5")
+    with pytest.raises(OutOfMemory):
+        train(config, tmp_path / "work", SilentReport())
+    newest = tmp_path / "work" / "checkpoint-4"
+    manifest = read_manifest(newest)
+    (newest / "adapter_model.safetensors").write_bytes(b"not tensors")
+    write_manifest(newest, {name: manifest[name] for name in ("config_hash", "step")})
+    with pytest.raises(Exception) as caught:
+        train(config, tmp_path / "work", SilentReport())
+    assert class_of(caught.value) == "checkpoint_bad"
+    report = SilentReport()
+    fitted, _ = train(config, tmp_path / "work", report)
+    assert (report.marks[0], fitted.steps) == ((3, "steps", True), 6)

@@ -120,12 +120,20 @@ def test_out_of_memory_goes_down_the_ladder_to_its_end_and_is_remembered(tmp_pat
     last = world.state.errors[-1]
     assert last.kind == "oom_train"
     assert "yours to choose" in last.message
+    world.recorder.record("run_resumed", pid=2)
+    world.run()
+    assert len(world.state.recoveries) == 4  # and where it starts after a resume
+    world.recorder.record("run_resumed", pid=3)
+    world.run()
+    assert len(world.state.recoveries) == 4  # told once
     again = World(tmp_path / "next", {"training": [Script.done()]}, CONFIG)
     (tmp_path / "next").mkdir(exist_ok=True)
     (tmp_path / "next" / "oom_rungs.json").write_bytes((tmp_path / "oom_rungs.json").read_bytes())
     assert again.run() == 0
     assert arguments(again) == ["--set ladder.micro_batch=1 --set ladder.gradient_checkpointing=true"]
-    assert "remembered" in again.state.recoveries[0].reason
+    (told,) = again.state.recoveries
+    assert told.new == "micro_batch=1, gradient_checkpointing=true"
+    assert "remembered" in told.reason
 
 
 def test_the_number_of_attempts_shown_is_what_the_ladder_has_left(tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ ERROR = {"kind": "stage", "message": "the loss is not finite", "next_command": "
         ("ended for a stall", Ending(-15, killed_for="stall"), "failed", "stall", "no progress"),
         ("woke up when ended for a stall", Ending(4, killed_for="stall"), "failed", "stall", "no progress"),
         ("ended by stop now", Ending(-9, stopping=True, killed_for="stop"), "stopped", "stopped", "stopped"),
+        ("nobody can end it", Ending(-9, survivors=True), "failed", "device_wedged", "reboot"),
         ("would not exit", Ending(-9, done=True, killed_for="teardown"), "succeeded", "", "would not exit"),
         ("unknown code", Ending(77), "failed", "unknown", "exit code 77"),
         ("native crash told by a shell", Ending(139), "failed", "native_crash", "exit code 139"),
