@@ -90,4 +90,6 @@ def set_aside_from(folder: Path, step: int) -> None:
     for entry in [entry for entry in folder.iterdir() if step_of(entry) >= step]:
         target = entry.with_name(f"bad-{entry.name}")
         shutil.rmtree(target, ignore_errors=True)
+        reach("aside.before", entry.name)
         os.replace(entry, target)
+        reach("aside.after", entry.name)

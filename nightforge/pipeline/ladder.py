@@ -21,6 +21,7 @@ from nightforge.config.rungs import eval_batch, generation_batch, training_on_ru
 from nightforge.config.schema import Config, Ladder
 from nightforge.core.atomic import read_json, sha256_text, write_json
 from nightforge.core.errors import InputError
+from nightforge.core.failpoints import reach
 
 CPU = "cpu"
 OUT_OF_MEMORY = frozenset({"oom_train", "oom_eval", "oom_host"})
@@ -176,7 +177,9 @@ class RungMemory:
                 return rungs
         except (InputError, KeyError, TypeError):
             pass
+        reach("aside.before", self._path.name)
         os.replace(self._path, self._path.with_suffix(".unreadable"))  # kept, never overwritten. # ops A5
+        reach("aside.after", self._path.name)
         return {}
 
 
