@@ -82,7 +82,8 @@ class ResumeProof:
     """Holds one attempt to its word: after a resume from step n its first progress must be beyond n. # ops C9
 
     `lost` is a sentence once it was not; `unreadable` that a mark could not be understood; `fell_to` the step
-    an attempt starts from although the run had a higher mark; `reached` that it stated a mark at all.
+    an attempt starts from although the run had a higher mark; `began_at` where it said it goes on;
+    `reached` that it stated a mark at all.
     """
 
     def __init__(self, mark: float | None) -> None:
@@ -91,6 +92,7 @@ class ResumeProof:
         self.lost: str | None = None
         self.unreadable = False
         self.reached = False
+        self.began_at: float | None = None
         self.fell_to: float | None = None
 
     def observe(self, event: dict[str, Any]) -> None:
@@ -102,6 +104,7 @@ class ResumeProof:
                 self.unreadable = True
             elif event.get("resumed"):
                 self._resumed = (value, str(event.get("unit")))
+                self.began_at = value
                 if self._mark is not None and value < self._mark:
                     self.fell_to = value
         elif event.get("type") == "progress" and self._resumed is not None:

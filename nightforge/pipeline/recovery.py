@@ -86,10 +86,12 @@ class Recovery:
             reason = f"ran out of memory on {remembered.get('at')}; remembered in logs/oom_rungs.json"
             self._tell(spec, {"setting": "memory settings", "old": "as configured", "new": used}, reason)
 
-    def begin_attempt(self, spec: StageSpec) -> None:
-        """Start measuring an attempt."""
+    def begin_attempt(self, spec: StageSpec, taken_up: bool = False) -> None:
+        """Start measuring an attempt. The known mark of one that is `taken_up` again may be its own: where it
+        began is what its events say.
+        """
         self._began_s = self._clock.monotonic()
-        self._before = self._mark(spec)
+        self._before = None if taken_up else self._mark(spec)
         self._proof = ResumeProof(self._before)
 
     def prepared(self, spec: StageSpec) -> StageSpec:
@@ -100,6 +102,8 @@ class Recovery:
         """Take in what the stage reports about durable marks and progress."""
         lost, fell = self._proof.lost, self._proof.fell_to
         self._proof.observe(event)
+        if self._before is None:
+            self._before = self._proof.began_at
         if self._proof.lost and not lost:
             self._record("resume_lost", stage=spec.key, detail=self._proof.lost)
         if self._proof.fell_to is not None and fell is None:

@@ -170,7 +170,7 @@ class Runner:
         if attempt is None:
             return None
         self._recorder.record("stage_taken_up", stage=spec.key, attempt=number)
-        self._recovery.begin_attempt(spec)
+        self._recovery.begin_attempt(spec, taken_up=True)
         return self._see_through(spec, number, attempt)
 
     def _attempt(self, spec: StageSpec, number: int, limit: int) -> Verdict:

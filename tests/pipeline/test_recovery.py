@@ -20,6 +20,8 @@ from nightforge.core.records import record_path
 from nightforge.pipeline.fold import Event
 from nightforge.pipeline.journal import load_run
 from nightforge.pipeline.orchestrator import close_interrupted
+from nightforge.pipeline.stall import Limits
+from nightforge.pipeline.supervise import Grace
 
 CONFIG = Config(training=Training(batch_size=4, gradient_accumulation_steps=1))
 
@@ -73,9 +75,9 @@ def test_three_attempts_without_a_higher_step_end_the_run_whatever_their_classes
     scripts = [failed(kind, mark(100, True)) for kind in ("io_transient", "stall", "unknown", "numeric")]
     world = World(tmp_path, {"training": scripts})
     assert world.run() == 1
-    assert len(world.attempts) == 4  # the first raised the mark from nothing to 100
+    assert len(world.attempts) == 3
     assert world.state.errors[-1].kind == "no_progress"
-    assert "attempt 4" in world.state.errors[-1].message
+    assert "attempt 3" in world.state.errors[-1].message
     assert "mark 100 to 100" in world.state.errors[-1].message
     assert world.state.stages[0].message == world.state.errors[-1].message
     assert load_run(tmp_path)[0].errors == world.state.errors
@@ -178,6 +180,18 @@ def test_a_resume_that_repeats_work_is_ended_and_not_tried_again(tmp_path: Path)
     assert world.state.errors[-1].kind == "resume_lost"
     assert [event["stage"] for event in world.of_type("resume_lost")] == ["training"]
     assert [alert.title for alert in world.state.alerts][0] == "Resume lost"
+
+
+def test_the_own_marks_of_an_attempt_that_is_taken_up_again_are_no_loss(tmp_path: Path) -> None:
+    going_on = failed("unknown", mark(100, True), progress(101), mark(200), progress(201))
+    world = World(tmp_path, {"training": [going_on, Script.done()]})
+    world.recorder.record("stage_started", stage="training", attempt=1, max_attempts=3)
+    world.recorder.record("stage_event", stage="training", event=mark(200))
+    world.recorder.record("run_resumed", pid=2, goes_on="training")
+    world.left["training"] = world.spawn(world.plan.stages[0], 1, Limits(60, None), Grace())
+    assert world.run() == 0
+    assert [alert for alert in world.state.alerts if alert.level == "critical"] == []
+    assert (world.state.errors[0].mark_before, world.state.errors[0].mark_after) == (100, 200)
 
 
 def test_work_lost_with_a_damaged_checkpoint_is_never_quiet(tmp_path: Path) -> None:
