@@ -22,6 +22,7 @@ class HardwareSampler(threading.Thread):
         self._root = root
         self._interval_s = interval_s
         self._ended = threading.Event()
+        self._sampled = threading.Event()
         self.latest: dict[str, Any] | None = None
 
     def run(self) -> None:
@@ -29,6 +30,15 @@ class HardwareSampler(threading.Thread):
         psutil.cpu_percent()  # the first call only starts the measurement
         while not self._ended.wait(0.2 if self.latest is None else self._interval_s):
             self.latest = {**sample_host(self._root), "gpus": gpus.sample()}
+            self._sampled.set()
+
+    def gpu_name(self, wait_s: float = 3.0) -> str:
+        """Return the name of the first card, `cpu` without one; waits for the first sample, but not for a
+        sick driver.
+        """
+        self._sampled.wait(wait_s)
+        gpus = (self.latest or {}).get("gpus") or []
+        return str(gpus[0]["name"] or "gpu") if gpus else "cpu"
 
     def end(self) -> None:
         """Stop sampling; does not wait."""

@@ -302,6 +302,7 @@ def _services(
         remember=history.remember,
         history=history.of_stages,
         rungs=context.project.logs / "oom_rungs.json",
+        gpu=sampler.gpu_name,
     )
 
 

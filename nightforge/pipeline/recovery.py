@@ -32,6 +32,7 @@ from nightforge.pipeline.retry import RESUME_COMMAND, Retry, Verdict, retry_deci
 from nightforge.pipeline.states import LiveState
 
 Record = Callable[..., None]
+_WITH_LADDER = frozenset({"training", "eval", "exam"})
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ class Again:
 class Recovery:
     """The run's memory of what failed, and what it makes of it.
 
-    `record` is the recorder's; `state` tells the live state; `rungs` remembers the memory ladder.
+    `record` is the recorder's; `state` tells the live state; `rungs` remembers the memory ladder; `gpu` names
+    the card, or `cpu`.
     """
 
     def __init__(
@@ -55,14 +57,14 @@ class Recovery:
         clock: Clock,
         record: Record,
         state: Callable[[], LiveState],
-        rungs: RungMemory,
+        rungs: tuple[RungMemory, Callable[[], str]],
         waits_s: Mapping[str, tuple[float, ...]],
     ) -> None:
         self._config = config
         self._clock = clock
         self._record = record
         self._state = state
-        self._rungs = rungs
+        self._rungs, self._gpu = rungs
         self._waits_s = waits_s
         self._tries: list[Try] = []
         self._classes: Counter[str] = Counter()
@@ -80,6 +82,9 @@ class Recovery:
     def begin_stage(self, spec: StageSpec) -> None:
         """Start counting for a stage; its remembered rung is taken and told."""
         self._classes.clear()
+        self._ladder = self._config.ladder
+        if spec.kind not in _WITH_LADDER:
+            return
         self._ladder, remembered = self._rungs.recall(self._config, self._place(spec))
         if remembered is not None:
             used = ", ".join(text.removeprefix("ladder.") for text in overrides(self._ladder)[1::2])
@@ -140,7 +145,7 @@ class Recovery:
         step = step_down(now, self._place(spec), verdict.kind) if ladders else None
         self._note(spec, number, verdict, adapted=step is not None)
         why = tripped(self._tries, self._clock.monotonic())
-        if why:
+        if why and policy_of(verdict.kind).waits_s != ():  # a class that is final says more than the breaker
             return self._give_up(spec, number, verdict._replace(kind="no_progress", message=why))
         if step is not None:
             self._take(spec, step, verdict)
@@ -210,5 +215,4 @@ class Recovery:
         return None if mark is None else mark.value
 
     def _place(self, spec: StageSpec) -> Place:
-        gpus = self._state().hardware.get("gpus") or []
-        return Place(spec.key, spec.kind, str(gpus[0].get("name") or "gpu") if gpus else CPU)
+        return Place(spec.key, spec.kind, self._gpu() if spec.kind in _WITH_LADDER else CPU)

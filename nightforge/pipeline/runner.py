@@ -48,6 +48,7 @@ class Services:
     remember: Callable[[str, float], None]  # stage key, seconds of a success
     history: Callable[[], Mapping[str, list[float]]]
     rungs: Path  # where the memory ladder's rungs are remembered
+    gpu: Callable[[], str]  # the card's name, or cpu
     contents: Contents | None = None  # None: nothing is kept from earlier runs
 
 
@@ -80,7 +81,7 @@ class Runner:
             services.clock,
             recorder.record,
             lambda: recorder.state,
-            RungMemory(services.rungs),
+            (RungMemory(services.rungs), services.gpu),
             self._policy.waits_s,
         )
         self._estimated_at = float("-inf")

@@ -121,6 +121,7 @@ class World:
         self.attempts: list[tuple[str, int, FakeAttempt]] = []
         self.spawned_at: list[float] = []
         self.arguments: list[tuple[str, ...]] = []
+        self.gpu = "cpu"
         self.left: dict[str, FakeAttempt] = {}  # attempts that outlived their orchestrator
         self.request: dict[str, Any] | None = None
         self.history: dict[str, list[float]] = {}
@@ -182,6 +183,7 @@ class World:
             remember=lambda key, seconds: self.history.setdefault(key, []).append(round(seconds, 1)),
             history=lambda: self.history,
             rungs=self.folder / "oom_rungs.json",
+            gpu=lambda: self.gpu,
         )
         return Runner(self.plan, self.config, self.recorder, services, policy).run()
 

@@ -6,6 +6,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
+from nightforge.pipeline import hardware
 from nightforge.pipeline.hardware import Gpus, HardwareSampler, sample_host
 
 
@@ -89,3 +92,15 @@ def test_the_sampler_has_a_sample_soon_and_ends_when_told(tmp_path: Path) -> Non
     sampler.end()
     sampler.join(5)
     assert not sampler.is_alive()
+
+
+def test_the_card_is_named_as_soon_as_the_first_sample_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for nvml, name in ((None, "cpu"), (FakeNvml(), "NVIDIA H200")):
+        monkeypatch.setattr(hardware, "open_gpus", lambda nvml=nvml: Gpus(nvml))
+        sampler = HardwareSampler(tmp_path)
+        assert sampler.gpu_name(wait_s=0.0) == "cpu"  # a driver that does not answer
+        sampler.start()
+        assert sampler.gpu_name() == name
+        sampler.end()

@@ -83,6 +83,12 @@ def test_three_attempts_without_a_higher_step_end_the_run_whatever_their_classes
     assert load_run(tmp_path)[0].errors == world.state.errors
 
 
+def test_a_final_class_is_named_even_when_nothing_got_further(tmp_path: Path) -> None:
+    world = World(tmp_path, {"training": [failed("stall"), failed("stall"), failed("dependency")]})
+    assert world.run() == 1
+    assert world.state.errors[-1].kind == "dependency"
+
+
 def test_attempts_that_get_further_go_on(tmp_path: Path) -> None:
     stall = Config(stall_detection=StallDetection(stall_warn_seconds=1, stall_kill_seconds_training=1.5))
     raised = [Script(None, events=[(0.1, mark(100 * n))]) for n in range(1, 4)]
@@ -158,7 +164,7 @@ def test_the_rung_of_another_gpu_is_not_used(tmp_path: Path) -> None:
     world = World(tmp_path, {"training": [failed("oom_train"), Script.done()]}, CONFIG)
     world.run()
     other = World(tmp_path, {"training": [Script.done()]}, CONFIG)
-    other.recorder.record("hardware", sample={"gpus": [{"name": "NVIDIA Test"}]})
+    other.gpu = "NVIDIA Test"
     other.run()
     assert arguments(other) == [""]
 
