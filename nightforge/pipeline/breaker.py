@@ -69,13 +69,13 @@ def table(tries: Sequence[Try]) -> str:
     """Write one line per attempt: stage, number, class, duration, mark before and after."""
     return "\n".join(
         f"{t.stage} attempt {t.attempt}: {policy_of(t.kind).words}, {t.seconds:.0f} s, "
-        f"mark {_mark(t.before)} to {'unreadable' if t.unreadable else _mark(t.after)}"
+        f"saved {_mark(t.before)} before, {'unreadable' if t.unreadable else _mark(t.after)} after"
         for t in tries
     )
 
 
 def _mark(value: float | None) -> str:
-    return "none" if value is None else f"{value:g}"
+    return "nothing" if value is None else f"{value:g}"
 
 
 class ResumeProof:

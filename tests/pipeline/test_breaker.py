@@ -41,7 +41,9 @@ def test_three_attempts_without_a_higher_mark_stop(name: str, tries: list[Try], 
 def test_the_message_lists_every_attempt() -> None:
     words = tripped(tried(120, 120, 120, 120), 1000.0)
     assert words is not None
-    assert words.splitlines()[1] == "04 attempt 1: no progress within the limit, 60 s, mark 0 to 120"
+    assert (
+        words.splitlines()[1] == "04 attempt 1: no progress within the limit, 60 s, saved 0 before, 120 after"
+    )
     assert len(words.splitlines()) == 5
 
 

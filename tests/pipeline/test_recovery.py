@@ -78,7 +78,7 @@ def test_three_attempts_without_a_higher_step_end_the_run_whatever_their_classes
     assert len(world.attempts) == 3
     assert world.state.errors[-1].kind == "no_progress"
     assert "attempt 3" in world.state.errors[-1].message
-    assert "mark 100 to 100" in world.state.errors[-1].message
+    assert "saved 100 before, 100 after" in world.state.errors[-1].message
     assert world.state.stages[0].message == world.state.errors[-1].message
     assert load_run(tmp_path)[0].errors == world.state.errors
 
