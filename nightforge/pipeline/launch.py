@@ -56,6 +56,10 @@ def _act(options: Options, argv: Sequence[str], project: Project) -> int:
         from nightforge.pipeline.doctor import run_doctor
 
         return run_doctor(project, options)
+    if options.action == "rehearse":
+        from nightforge.pipeline.rehearse import rehearse
+
+        return rehearse(project)
     if options.action in ("why", "accept"):
         from nightforge.pipeline.why import accept, why
 

@@ -20,7 +20,7 @@ EXIT_CODES = """exit codes: 0 done or said what there was to say · 1 failed · 
 class Options(NamedTuple):
     """What the user asked for; `profile` None means the one of pipeline_config.json."""
 
-    action: str  # start | foreground | status | stop | dry-run | doctor | why | accept
+    action: str  # start | foreground | status | stop | dry-run | doctor | rehearse | why | accept
     mode: str = "full"
     pipeline: str = "blueprint"
     profile: str | None = None
@@ -48,7 +48,7 @@ def parse_options(
     own = [name for name in ("profile", "overrides", "mode", "force") if getattr(given, name)]
     if resume is not None and own:
         parser.error("--resume continues with the run's own profile, mode and settings; leave the others out")
-    if resume is not None and action in ("status", "stop", "dry-run", "doctor", "why", "accept"):
+    if resume is not None and action in ("status", "stop", "dry-run", "doctor", "rehearse", "why", "accept"):
         parser.error(f"--resume and --{action} cannot be combined")
     return Options(
         action=action,
@@ -78,6 +78,7 @@ def _parser(program: str, description: str) -> argparse.ArgumentParser:
         ("stop", "ask the run to stop at its next safe boundary; asking again ends the stage within 30 s"),
         ("dry-run", "print the plan with what each stage reads and writes; touches nothing"),
         ("doctor", "prove that this machine is ready for a night; exit code 0 or 1"),
+        ("rehearse", "run everything once on a tiny model in a scratch folder, with four faults, and tell"),
         ("foreground", "run in this terminal, with progress; the exit code is the run's"),
     ):
         action.add_argument(f"--{name}", dest="action", action="store_const", const=name, help=text)

@@ -280,9 +280,7 @@ def test_with_orchestrator_and_guard_killed_nobody_is_left_and_resume_finishes(t
 
 
 @pytest.mark.slow
-def test_a_plain_start_after_a_crash_starts_anew_and_says_how_to_resume_the_old_run(
-    tiny: TinyProject,
-) -> None:
+def test_a_start_after_a_crash_continues_the_run_or_says_how_to(tiny: TinyProject) -> None:
     tiny.behave("20", FIRST_TIME_ONLY)
     tiny.launch("--data-only")
     tiny.wait(lambda: running(tiny, "20") and (tiny.root / "first").exists())
@@ -290,13 +288,28 @@ def test_a_plain_start_after_a_crash_starts_anew_and_says_how_to_resume_the_old_
     kill_orchestrator(tiny)
     os.kill(guard, signal.SIGKILL)
     tiny.wait(lambda: identity_of(guard) is None)
-    done = tiny.launch("--data-only")
-    assert f"--resume {old['run_id']}" in done.stdout
+    other = tiny.launch("--data-only", "--set", "synthetic.count=7")  # asks for something else: a new run
+    assert f"--resume {old['run_id']}" in other.stdout
     assert tiny.wait_ended() == "succeeded"
     assert tiny.state()["run_id"] != old["run_id"]
     closed = json.loads((tiny.project.run_dir(old["run_id"]) / "state.json").read_text())
     assert (closed["status"], closed["resumable"]) == ("failed", True)
     assert tiny.launch("--resume", old["run_id"]).returncode == 0
+    assert tiny.wait_ended() == "succeeded"
+    assert tiny.state()["run_id"] == old["run_id"]
+
+
+@pytest.mark.slow
+def test_a_plain_start_after_a_crash_continues_the_run(tiny: TinyProject) -> None:
+    tiny.behave("20", FIRST_TIME_ONLY)
+    tiny.launch("--data-only")
+    tiny.wait(lambda: running(tiny, "20") and (tiny.root / "first").exists())
+    old, guard = tiny.record(), guard_pid(tiny, "20")
+    kill_orchestrator(tiny)
+    os.kill(guard, signal.SIGKILL)
+    tiny.wait(lambda: identity_of(guard) is None)
+    again = tiny.launch("--data-only")
+    assert f"run {old['run_id']}" in again.stdout and "continues it" in again.stdout
     assert tiny.wait_ended() == "succeeded"
     assert tiny.state()["run_id"] == old["run_id"]
 
