@@ -10,6 +10,7 @@ from pathlib import Path
 from nightforge.core import versions
 from nightforge.core.atomic import read_json
 from nightforge.core.errors import InputError
+from nightforge.core.generations import FOLDER, read_kept
 from nightforge.core.paths import Project
 
 _FOLDERS = ("data/blueprint", "lessons", "results", "profiles")
@@ -28,9 +29,10 @@ class Content:
 
 def champion_version(project: Project) -> int | None:
     """The promoted adapter named by models/champion.json, or None; InputError if the file is broken."""
-    path = project.models / "champion.json"
-    if not path.exists():
-        return None
+    return read_kept(project.models / "champion.json", _load_version)
+
+
+def _load_version(path: Path) -> int:
     record = read_json(path)
     version = record.get("version") if isinstance(record, dict) else None
     if isinstance(version, str) and version.startswith("v") and version[1:].isdigit():
@@ -65,9 +67,11 @@ def unit_of(path: str) -> str:
 
 
 def is_transient(name: str) -> bool:
-    """True for what never enters a snapshot: half-written temporary files, checkpoints, caches of Python."""
+    """True for what never enters a snapshot: half-written temporary files, earlier generations, checkpoints,
+    caches of Python.
+    """
     temporary = name.startswith(".") and name.endswith(".tmp")
-    return temporary or name == "__pycache__" or name.startswith(_CHECKPOINT_PREFIXES)
+    return temporary or name in ("__pycache__", FOLDER) or name.startswith(_CHECKPOINT_PREFIXES)
 
 
 def _walk(root: Path, folder: Path, paths: dict[str, Path], skipped: dict[str, str]) -> None:

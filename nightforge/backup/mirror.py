@@ -19,6 +19,7 @@ from nightforge.backup.verify import verify_snapshot
 from nightforge.core.atomic import read_json, write_json
 from nightforge.core.clock import utc_now
 from nightforge.core.errors import InputError, NightforgeError
+from nightforge.core.generations import read_kept, write_kept
 from nightforge.core.paths import Project
 
 MARKER = ".nightforge-mirror.json"
@@ -78,7 +79,7 @@ def init_mirror(project: Project, configured: str | None) -> dict[str, Any]:
         raise InputError(f"{marker} holds no UUID; remove it if the folder is meant to be a mirror")
     if not adopted:
         write_json(marker, {"schema_version": 1, "uuid": identity, "created_at": utc_now()})
-    write_json(project.backups / "mirror.json", {"schema_version": 1, "uuid": identity, "path": str(folder)})
+    write_kept(project.backups / "mirror.json", {"schema_version": 1, "uuid": identity, "path": str(folder)})
     return {"mirror": str(folder), "uuid": identity, "adopted": adopted}
 
 
@@ -86,10 +87,9 @@ def check_mirror(project: Project, folder: Path) -> str | None:
     """Why nothing may be written to the mirror, in words; None if it is the right one."""
     if not folder.is_dir():
         return f"the mirror folder {folder} is not there"
-    record = project.backups / "mirror.json"
-    if not record.exists():
+    expected = read_kept(project.backups / "mirror.json", read_json)
+    if expected is None:
         return f"the mirror {folder} was never set up"
-    expected = read_json(record)
     if not (folder / MARKER).exists():
         return f"{folder} has no marker {MARKER}: the drive may not be mounted"
     if _marker_uuid(folder / MARKER) != expected.get("uuid"):

@@ -10,9 +10,10 @@ from pathlib import Path
 from nightforge.backup.manifest import Manifest, is_label
 from nightforge.backup.store import Store
 from nightforge.backup.verify import verify_snapshot
-from nightforge.core.atomic import read_json, write_json
+from nightforge.core.atomic import read_json
 from nightforge.core.clock import parse_time
 from nightforge.core.errors import InputError
+from nightforge.core.generations import read_kept, write_kept
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,10 @@ def apply(store: Store, keep: Keep) -> tuple[list[str], str | None]:
 
 def read_pins(backups: Path) -> frozenset[str]:
     """Labels the user pinned; InputError if the file is broken."""
-    path = backups / "pins.json"
-    if not path.exists():
-        return frozenset()
+    return read_kept(backups / "pins.json", _load_pins) or frozenset()
+
+
+def _load_pins(path: Path) -> frozenset[str]:
     value = read_json(path)
     labels = value.get("pinned") if isinstance(value, dict) else None
     if not isinstance(labels, list) or not all(
@@ -80,7 +82,7 @@ def pin(store: Store, label: str) -> bool:
     pins = read_pins(store.root)
     if label in pins:
         return False
-    write_json(store.root / "pins.json", {"schema_version": 1, "pinned": sorted(pins | {label})})
+    write_kept(store.root / "pins.json", {"schema_version": 1, "pinned": sorted(pins | {label})})
     return True
 
 

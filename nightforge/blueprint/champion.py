@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
@@ -22,8 +23,9 @@ from nightforge.blueprint.results import (
     read_version,
 )
 from nightforge.core import versions
-from nightforge.core.atomic import read_json, write_json
+from nightforge.core.atomic import read_json
 from nightforge.core.clock import utc_now
+from nightforge.core.generations import read_kept, write_kept
 from nightforge.core.paths import Project
 
 _RESAMPLES = 2000
@@ -104,9 +106,10 @@ def decide(
 
 def read_champion(project: Project) -> Champion | None:
     """The promoted version, or None before the first; InputError if the file is broken."""
-    path = project.models / "champion.json"
-    if not path.exists():
-        return None
+    return read_kept(project.models / "champion.json", _load)
+
+
+def _load(path: Path) -> Champion:
     value = read_json(path)
     version = value.get("version") if isinstance(value, dict) else None
     if isinstance(version, str) and version.removeprefix("v").isdigit():
@@ -129,7 +132,7 @@ def update_champion(project: Project, candidate: VersionRecords) -> Decision:
             "promoted_at": utc_now(),
             "run_id": candidate.adapter.run_id,
         }
-        write_json(project.models / "champion.json", record)
+        write_kept(project.models / "champion.json", record)
     return decision
 
 

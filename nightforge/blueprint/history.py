@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,7 +11,8 @@ from msgspec import Struct
 
 from nightforge.blueprint.mastery import NodeMastery
 from nightforge.blueprint.results import VersionRecords, convert
-from nightforge.core.atomic import read_json, write_json
+from nightforge.core.atomic import read_json
+from nightforge.core.generations import read_kept, write_kept
 from nightforge.core.paths import Project
 
 
@@ -36,16 +38,20 @@ class HistoryEntry(Struct, frozen=True):
 
 
 def read_history(project: Project) -> list[HistoryEntry]:
-    """All entries, by version; empty before the first. A broken file is an InputError, never overwritten."""
-    path = project.logs / "training_history.json"
-    if not path.exists():
-        return []
-    return sorted(convert(read_json(path), list[HistoryEntry], path), key=lambda entry: entry.version)
+    """All entries, by version; empty before the first. For a broken file its last readable generation is
+    used; without one it is an InputError, never overwritten.
+    """
+    entries = read_kept(project.logs / "training_history.json", _load)
+    return sorted(entries or [], key=lambda entry: entry.version)
+
+
+def _load(path: Path) -> list[HistoryEntry]:
+    return convert(read_json(path), list[HistoryEntry], path)
 
 
 def write_history(project: Project, entries: Sequence[HistoryEntry]) -> None:
     """Replace the file with these entries."""
-    write_json(project.logs / "training_history.json", msgspec.to_builtins(list(entries)))
+    write_kept(project.logs / "training_history.json", msgspec.to_builtins(list(entries)))
 
 
 def updated(entries: Sequence[HistoryEntry], entry: HistoryEntry) -> list[HistoryEntry]:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from nightforge.blueprint.results import ExamRecord, convert
-from nightforge.core.atomic import read_json, write_json
+from nightforge.core.atomic import read_json
 from nightforge.core.clock import utc_now
+from nightforge.core.generations import read_kept, write_kept
 from nightforge.core.paths import Project
 
 MASTERED, LEARNING = 0.85, 0.60
@@ -73,19 +75,19 @@ def write_mastery(project: Project, version: int, nodes: Sequence[NodeMastery]) 
         "generated_at": utc_now(),
         "nodes": msgspec.to_builtins(list(nodes)),
     }
-    write_json(project.results / "mastery.json", value)
+    write_kept(project.results / "mastery.json", value)
     return value
 
 
 def read_mastery(project: Project, version: int) -> list[NodeMastery]:
     """The nodes of results/mastery.json if it is about this version, else an empty list."""
-    path = project.results / "mastery.json"
-    if not path.exists():
-        return []
+    found = read_kept(project.results / "mastery.json", _load)
+    return found[1] if found and found[0] == f"v{version}" else []
+
+
+def _load(path: Path) -> tuple[str, list[NodeMastery]]:
     value = convert(read_json(path), dict[str, Any], path)
-    return (
-        convert(value.get("nodes"), list[NodeMastery], path) if value.get("version") == f"v{version}" else []
-    )
+    return str(value.get("version")), convert(value.get("nodes"), list[NodeMastery], path)
 
 
 def status_of(f1: float | None) -> str:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from nightforge.blueprint.lessons import Lesson, load_lessons
-from nightforge.core.atomic import read_json, read_jsonl, write_json
+from nightforge.core.atomic import read_json, read_jsonl
 from nightforge.core.clock import utc_now
 from nightforge.core.errors import InputError, NothingNewError
+from nightforge.core.generations import read_kept, write_kept
 from nightforge.core.paths import Project
 
 SCHEMA_VERSION = 1
@@ -34,23 +35,27 @@ def plan_next(project: Project) -> dict[str, Any]:
         "focus": focus(scores, _untested(project)),
         "prompts": weakest(records),
     }
-    write_json(project.results / "next_lessons.json", plan)
+    write_kept(project.results / "next_lessons.json", plan)
     return plan
 
 
 def read_focus(project: Project, weight: float) -> dict[str, float]:
     """The node types to favour, scaled by `synthetic.focus_weight`; empty before the first exam."""
-    path = project.results / "next_lessons.json"
-    if not path.exists() or weight == 0:
+    if weight == 0:
         return {}
+    found = read_kept(project.results / "next_lessons.json", _load_focus) or {}
+    return {name: value * weight for name, value in found.items()}
+
+
+def _load_focus(path: Path) -> dict[str, float]:
     plan = read_json(path)
     found = plan.get("focus") if isinstance(plan, dict) else None
     if not isinstance(found, dict) or not all(isinstance(value, int | float) for value in found.values()):
         raise InputError(
-            f"{project.relative(path)}: focus must map node types to numbers",
+            f"{path}: focus must map node types to numbers",
             next_command="python scripts/13_lesson_to_training.py --plan-next",
         )
-    return {str(name): float(value) * weight for name, value in found.items()}
+    return {str(name): float(value) for name, value in found.items()}
 
 
 def newest_exam(folder: Path, lesson_ids: set[str]) -> Path:
@@ -106,10 +111,8 @@ def _type_scores(records: list[dict[str, Any]]) -> dict[str, float]:
 
 def _untested(project: Project) -> list[str]:
     """Node types the mastery record marks untested."""
-    path = project.results / "mastery.json"
-    if not path.is_file():
-        return []
-    nodes = read_json(path).get("nodes", [])
+    found = read_kept(project.results / "mastery.json", read_json) or {}
+    nodes = found.get("nodes", [])
     return sorted(node["node_type"] for node in nodes if node.get("status") == "untested")
 
 

@@ -14,9 +14,10 @@ from nightforge.blueprint.mastery import read_mastery
 from nightforge.blueprint.report import Failure, Morning, RunFacts, StageTime, report_text
 from nightforge.blueprint.results import VersionRecords, base_exam_dir, convert, read_exam, read_version
 from nightforge.core import versions
-from nightforge.core.atomic import read_json, write_json, write_text
+from nightforge.core.atomic import read_json, write_text
 from nightforge.core.clock import parse_time
 from nightforge.core.errors import InputError
+from nightforge.core.generations import write_kept
 from nightforge.core.paths import Project
 from nightforge.core.reporting import Report
 
@@ -45,7 +46,7 @@ def update_dashboard(
         report.message(decision.reason)
     report.phase("14.3", "write the hub's data")
     hub = hub_data(project, records, backups.card)
-    write_json(project.hub_data, hub)
+    write_kept(project.hub_data, hub)
     report.phase("14.4", "write the report")
     before = version_before(records, current)
     base = base_exam_dir(project, current.adapter) if current else None

@@ -27,6 +27,7 @@ from nightforge.core.clock import utc_now
 from nightforge.core.errors import GateError, InputError, NothingNewError, StoppedError
 from nightforge.core.paths import Project
 from nightforge.core.reporting import Report
+from nightforge.core.room import MB, Reserve
 from nightforge.ml.adapters import add_adapter, count_trainable
 from nightforge.ml.chat import Example, encode_example
 from nightforge.ml.checkpoints import seal
@@ -106,6 +107,7 @@ def train_adapter(
         work_dir=project.models / ".work" / f"{identity.data_hash}-{identity.config_hash}",
         facts=vars(identity),
         bf16=loaded.info.dtype == "bfloat16",
+        reserve=Reserve(project.reserve, config.disk.reserve_mb * MB),
         grouped=config.training.batch_size,
         eval_batch=eval_batch(config),
         pin_memory=config.ladder.pin_memory,
@@ -202,6 +204,7 @@ def save_adapter(model: Any, made: Made, project: Project, report: Report) -> in
     write_json(partial / "training_config.json", settings)
     log = {"train": fitted.train, "eval": fitted.eval, "lr": fitted.lr, "seconds": fitted.seconds}
     counts = {"steps": fitted.steps, "rows": len(made.encoded.train), "tokens": made.encoded.tokens}
+    counts["checkpoint_bytes"] = fitted.checkpoint_bytes
     write_json(partial / "training_log.json", {**log, **counts, "too_long": made.encoded.too_long})
     report.phase("4.6", "save the prompt")
     write_text(partial / "system_prompt.txt", made.system)

@@ -178,6 +178,25 @@ class Backup(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     keep_weekly: Annotated[Index, doc("weeks of which the newest snapshot is kept")] = 4
 
 
+class Disk(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Room on the disks: a run waits for room instead of failing."""
+
+    reserve_mb: Annotated[
+        Index,
+        doc(
+            "reserve file in logs/, MiB, given up when the disk is full; as much stays free beside the next "
+            "checkpoint"
+        ),
+    ] = 64
+    stage_log_mb: Annotated[
+        Count, doc("largest log of one stage, MiB: the first half and the newest rest are kept")
+    ] = 64
+    all_logs_mb: Annotated[
+        Count, doc("largest size of the stage logs of all runs, MiB; those of the oldest runs go first")
+    ] = 4096
+    look_seconds: Annotated[Positive, doc("seconds between two looks at a disk that has no room")] = 30
+
+
 class Dashboard(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The local web server and its pages."""
 
@@ -249,6 +268,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     generation: Generation = msgspec.field(default_factory=Generation)
     exam: Exam = msgspec.field(default_factory=Exam)
     backup: Backup = msgspec.field(default_factory=Backup)
+    disk: Disk = msgspec.field(default_factory=Disk)
     dashboard: Dashboard = msgspec.field(default_factory=Dashboard)
     synthetic: Synthetic = msgspec.field(default_factory=Synthetic)
     notify: Notify = msgspec.field(default_factory=Notify)

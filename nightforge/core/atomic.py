@@ -6,10 +6,14 @@ cut leaves either the old file or the new one, never a torn one. # ops A1, A3, A
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import re
 import time
+from collections.abc import Callable, Iterable
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +22,7 @@ from nightforge.core.failpoints import reach
 
 # Windows refuses to replace a file that a reader or a virus scanner holds open; these pass within seconds.
 _WINDOWS_BUSY = {5, 32, 33}
+_TEMPORARY = re.compile(r"\..+\.(\d+)\.\d+\.tmp")  # as named by write_bytes: .NAME.PID.NS.tmp
 _RETRY_S = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.5, 0.5)
 
 
@@ -61,10 +66,28 @@ def write_bytes(path: Path, data: bytes, durable: bool = True) -> None:
         reach("replace.written", path.name)
         _replace(temporary, path)
         reach("replace.after", path.name)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a refused write does not tell where
+        raise
     finally:
         temporary.unlink(missing_ok=True)
     if durable:
         sync_folder(path.parent)
+
+
+def remove_leftovers(folders: Iterable[Path], alive: Callable[[int], bool]) -> list[Path]:
+    """Remove the temporary files of writers that died, directly in `folders`; returns them. # ops A4
+
+    `alive` tells whether a pid is in use: its file stays until nobody can be writing it.
+    """
+    removed: list[Path] = []
+    for folder in folders:
+        for path in folder.glob(".*.tmp") if folder.is_dir() else ():
+            match = _TEMPORARY.fullmatch(path.name)
+            if match and not alive(int(match[1])):
+                path.unlink(missing_ok=True)
+                removed.append(path)
+    return removed
 
 
 def write_text(path: Path, text: str, durable: bool = True) -> None:
@@ -95,12 +118,30 @@ def append_jsonl(path: Path, value: Any, sync: bool = True) -> None:
     """Append one JSON line; with `sync` the line is on the disk when this returns."""
     path.parent.mkdir(parents=True, exist_ok=True)
     reach("append.before", path.name)
-    with path.open("ab") as file:
-        file.write(json.dumps(value, ensure_ascii=False).encode("utf-8") + b"\n")
-        file.flush()
+    with path.open("ab", buffering=0) as file:
+        append_whole(file, json.dumps(value, ensure_ascii=False).encode("utf-8") + b"\n", sync)
+    reach("append.after", path.name)
+
+
+def append_whole(file: FileIO, data: bytes, sync: bool) -> None:
+    """Append all of `data` to an unbuffered file or nothing; raises OSError.
+
+    What a full disk let through is taken back, so the next line never continues a cut one.
+    """
+    start = file.seek(0, os.SEEK_END)
+    try:
+        written = file.write(data)
+        if written != len(data):
+            written += file.write(data[written:])  # the second call tells why the first was short
+        if written != len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file.name))
+        reach("append.written", Path(str(file.name)).name)
         if sync:
             os.fsync(file.fileno())
-    reach("append.after", path.name)
+    except OSError as error:
+        file.truncate(start)
+        error.filename = error.filename or str(file.name)  # a refused write does not tell where
+        raise
 
 
 def write_jsonl(path: Path, rows: list[dict[str, Any]]) -> None:

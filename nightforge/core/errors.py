@@ -13,7 +13,7 @@ NightforgeError            1   anything that ended the work
  ├─ NothingNewError        3   the result exists already and nothing it depends on has changed
  ├─ StoppedError           4   a stop request was honoured; the work can be resumed
  └─ TemporaryError        75   something outside is busy or full; trying again later may work
-     └─ DiskFullError     75   no space left on a disk
+     └─ DiskFullError     75   no room on a disk; the run waits for room and goes on
 
 `kind` is the failure class (nightforge/pipeline/classes.py) where it names one.
 """
@@ -139,12 +139,17 @@ class TemporaryError(NightforgeError):
 
 
 class DiskFullError(TemporaryError):
-    """No space left on a disk; freeing some cures it."""
+    """A disk has no room, or not enough for what is written next; with room the same command works."""
 
     kind = "disk_full"
 
 
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Tell whether an operation failed because a disk or a quota is full."""
+    return isinstance(error, DiskFullError) or (isinstance(error, OSError) and error.errno in DISK_FULL)
 
 
 def from_os_error(error: OSError) -> NightforgeError:

@@ -7,15 +7,15 @@ half an event.
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
+from nightforge.core.atomic import append_whole
 from nightforge.core.clock import utc_now
 from nightforge.core.failpoints import reach
 
 EVENT_TYPES = frozenset("start phase progress mark metric curve node message alert answer error done".split())
-# What must survive a power cut; everything else is only flushed.
+# What must survive a power cut; everything else is only written.
 _DURABLE = frozenset({"start", "error", "done"})
 
 
@@ -24,7 +24,7 @@ class EventWriter:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("ab")
+        self._file = path.open("ab", buffering=0)
         self._seq = 0
 
     def write(self, event_type: str, /, **fields: Any) -> None:
@@ -34,10 +34,8 @@ class EventWriter:
         self._seq += 1
         reach("event.before", event_type)
         event = {"seq": self._seq, "time": utc_now(), "type": event_type, **fields}
-        self._file.write(json.dumps(event, ensure_ascii=False).encode("utf-8") + b"\n")
-        self._file.flush()
-        if event_type in _DURABLE:
-            os.fsync(self._file.fileno())
+        line = json.dumps(event, ensure_ascii=False).encode("utf-8") + b"\n"
+        append_whole(self._file, line, sync=event_type in _DURABLE)
         reach("event.after", event_type)
 
     def close(self) -> None:

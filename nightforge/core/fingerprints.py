@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nightforge.core.atomic import sha256_file, write_json
+from nightforge.core.generations import FOLDER
 from nightforge.core.records import read_object
 
 PACKAGE = "nightforge"
@@ -49,14 +50,17 @@ class Fingerprints:
         return str(known[3])
 
     def tree(self, root: Path, names: Iterable[str]) -> dict[str, str | None]:
-        """Hash each named file, and every file below each name that ends with `/`; a missing file is None."""
+        """Hash each named file, and every file below each name that ends with `/`, earlier generations left
+        out; a missing file is None.
+        """
         found: dict[str, str | None] = {}
         for name in names:
             if not name.endswith("/"):
                 found[name] = self.file(root / name)
                 continue
             for path in sorted(path for path in (root / name).rglob("*") if path.is_file()):
-                found[path.relative_to(root).as_posix()] = self.file(path)
+                if path.parent.name != FOLDER:
+                    found[path.relative_to(root).as_posix()] = self.file(path)
         return found
 
     def code(self, script: Path) -> dict[str, str]:

@@ -98,6 +98,10 @@ class Project:
         return self.logs / "stop_request.json"
 
     @property
+    def reserve(self) -> Path:
+        return self.logs / "reserve.bin"
+
+    @property
     def lock(self) -> Path:
         return self.logs / "pipeline.lock"
 

@@ -57,7 +57,8 @@ def last_run(project: Project) -> str:
         run_id = str((told or {}).get("run_id") or "")
         if run_id and (project.run_dir(run_id) / JOURNAL).is_file():
             return run_id
-    return ""
+    journals = sorted(project.runs.glob(f"*/{JOURNAL}"))  # names start with the time
+    return journals[-1].parent.name if journals else ""
 
 
 def current_state(project: Project) -> dict[str, Any]:

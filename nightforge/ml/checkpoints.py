@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from nightforge.core.atomic import sync_folder
-from nightforge.core.errors import InputError
+from nightforge.core.errors import DiskFullError, InputError, is_disk_full
 from nightforge.core.failpoints import reach
+from nightforge.core.room import MB, Reserve, free_bytes, wanted_for_checkpoint
 from nightforge.core.versions import read_manifest, write_manifest
 
+_FULL_BYTES = MB
 _NAME = re.compile(r"checkpoint-(\d+)")
 
 
@@ -74,6 +76,46 @@ def newest_complete(
             )
             continue
         return entry
+    return None
+
+
+def size_of(folder: Path) -> int:
+    """Add up the files of one checkpoint, bytes."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def last_bytes(folder: Path) -> int:
+    """Return the size of the newest checkpoint below `folder`; 0 before the first."""
+    newest = max((entry for entry in folder.glob("checkpoint-*")), key=step_of, default=None)
+    return size_of(newest) if newest else 0
+
+
+def room_to_save(folder: Path, expected_bytes: int, reserve: Reserve | None) -> bool:
+    """Make sure the next checkpoint fits; True when there is room to go on after it as well. # ops Q2, Q3
+
+    With less than 1.2 x its size free the reserve is given up for it. Raises DiskFullError when even that is
+    not enough; nothing has been written then.
+    """
+    margin = reserve.size if reserve else 0
+    if free_bytes(folder) >= wanted_for_checkpoint(expected_bytes, margin):
+        return True
+    if free_bytes(folder) < wanted_for_checkpoint(expected_bytes, 0) and reserve:
+        reserve.release()
+    free = free_bytes(folder)
+    if free < wanted_for_checkpoint(expected_bytes, 0):
+        raise DiskFullError(
+            f"{folder} has {free >> 20} MB free, the next checkpoint needs about {expected_bytes >> 20} MB; "
+            "the training goes on from its last checkpoint",
+            next_command="free some space; the run goes on by itself",
+        )
+    return False
+
+
+def full_disk(error: Exception, folder: Path) -> DiskFullError | None:
+    """Tell whether saving has failed for want of room, whatever the library that wrote calls it."""
+    words = str(error).lower()
+    if is_disk_full(error) or "no space left" in words or free_bytes(folder) < _FULL_BYTES:
+        return DiskFullError(f"no space left on the disk while saving a checkpoint in {folder} ({error})")
     return None
 
 

@@ -20,10 +20,11 @@ from transformers import Trainer, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
 from nightforge.config.schema import Training
-from nightforge.core.errors import NumericError, StoppedError
+from nightforge.core.errors import DiskFullError, NumericError, StoppedError
 from nightforge.core.failures import class_of
 from nightforge.core.inject import fire
 from nightforge.core.reporting import Report
+from nightforge.core.room import Reserve
 from nightforge.ml import checkpoints
 from nightforge.ml.adapters import folded
 from nightforge.ml.batching import LengthGrouped, RightPad, Rows
@@ -44,6 +45,7 @@ class Plan:
     work_dir: Path
     facts: dict[str, Any]
     bf16: bool = False
+    reserve: Reserve | None = None  # given up when the last checkpoint would not fit
     grouped: int = 0
     eval_batch: int = 8
     pin_memory: bool = True
@@ -59,6 +61,7 @@ class Fitted:
     eval: list[list[float]]
     lr: list[list[float]]
     resumed_from: int
+    checkpoint_bytes: int = 0
 
 
 class ExactTrainer(Trainer):
@@ -67,6 +70,7 @@ class ExactTrainer(Trainer):
     def __init__(self, *, plan: Plan, report: Report, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._plan = plan
+        self.checkpoint_bytes = 0  # of the last one
         self._report = report
         self.finite = FiniteLoss()
 
@@ -106,8 +110,27 @@ class ExactTrainer(Trainer):
         super()._load_optimizer_and_scheduler(checkpoint)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        partial_root = self._plan.work_dir / "saving.partial"
+        work = self._plan.work_dir
+        partial_root = work / "saving.partial"
         shutil.rmtree(partial_root, ignore_errors=True)
+        room_after = checkpoints.room_to_save(work, self._expected_bytes(), self._plan.reserve)
+        try:
+            self._save_whole(partial_root, model, trial)
+        except Exception as error:
+            full = checkpoints.full_disk(error, work)
+            shutil.rmtree(partial_root, ignore_errors=True)  # the room it took is what the others need now
+            if full is None:
+                raise
+            raise full from error
+        checkpoints.keep_newest(work, self._plan.settings.keep_checkpoints)
+        self.checkpoint_bytes = checkpoints.last_bytes(work)
+        if not room_after and self.state.global_step < self.state.max_steps:
+            raise DiskFullError(
+                f"no room for another checkpoint in {work}; saved at step {self.state.global_step}",
+                next_command="free some space; the run goes on by itself",
+            )
+
+    def _save_whole(self, partial_root: Path, model: Any, trial: Any) -> None:
         final = self.args.output_dir
         fire("save", self.state.global_step)
         self.args.output_dir = str(partial_root)  # the Trainer writes checkpoint-N below this folder
@@ -118,8 +141,13 @@ class ExactTrainer(Trainer):
         step = self.state.global_step
         name = f"checkpoint-{step}"
         checkpoints.seal(partial_root / name, self._plan.work_dir / name, {**self._plan.facts, "step": step})
-        checkpoints.keep_newest(self._plan.work_dir, self._plan.settings.keep_checkpoints)
         self._report.mark(step, "steps")
+
+    def _expected_bytes(self) -> int:
+        """Return the size of the next checkpoint: that of the last, or weights and two moments."""
+        trained: Any = self.model
+        weights = sum(p.numel() * p.element_size() for p in trained.parameters() if p.requires_grad)
+        return checkpoints.last_bytes(self._plan.work_dir) or 3 * weights
 
 
 def fit(
@@ -172,6 +200,7 @@ def fit(
         eval=_curve(trainer, "eval_loss"),
         lr=_curve(trainer, "lr"),
         resumed_from=resumed_from,
+        checkpoint_bytes=trainer.checkpoint_bytes,
     )
 
 

@@ -18,6 +18,7 @@ from nightforge.core.processes import TAG_VARIABLE, sweep_tagged
 from nightforge.core.records import guard_of, order_path, read_object
 from nightforge.pipeline.classes import LOG_LINES
 from nightforge.pipeline.guards import GuardHandle, Guards
+from nightforge.pipeline.output import HEAD_BYTES
 from nightforge.pipeline.registry import StageSpec
 from nightforge.pipeline.stall import Limits
 from nightforge.pipeline.supervise import Grace
@@ -64,6 +65,7 @@ class StageContext:
     run_dir: Path
     environment: Mapping[str, str]
     guards: Guards
+    log_bytes: int = 2 * HEAD_BYTES  # largest log of a stage
 
     def spawn(self, spec: StageSpec, attempt: int, limits: Limits, grace: Grace) -> Attempt:
         """Start a stage under a guard; raises OSError when the system refuses."""
@@ -91,6 +93,7 @@ class StageContext:
             "events": str(events),
             "events_offset": offset,
             "log": str(log),
+            "log_bytes": self.log_bytes,
             "limits": list(limits),
             "grace": list(grace),
         }

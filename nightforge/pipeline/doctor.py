@@ -22,7 +22,7 @@ from nightforge.core.terminal import say
 from nightforge.pipeline.hardware import open_gpus
 from nightforge.pipeline.options import Options
 from nightforge.pipeline.plan import build_plan
-from nightforge.pipeline.preflight import check
+from nightforge.pipeline.preflight import check, disk_budget
 
 PROOF_LIMIT_S = 120.0  # a sick driver can hang for ever
 _PROBE_MB = 32
@@ -67,11 +67,14 @@ def _logout(_: Project, __: Config, ___: Options) -> list[Finding]:
 
 
 def _start(project: Project, config: Config, options: Options) -> list[Finding]:
+    plan = build_plan(options.mode, pipeline=options.pipeline)
     try:
-        check(project, config, build_plan(options.mode, pipeline=options.pipeline))
+        check(project, config, plan)
     except NightforgeError as error:
-        return [Finding("start", False, str(error))]
-    return [Finding("start", True, "stage scripts are there, folders writable, room for a run")]
+        found = [Finding("start", False, str(error))]
+    else:
+        found = [Finding("start", True, "stage scripts are there, folders writable, room for a run")]
+    return found + [Finding("room", mount.enough, str(mount)) for mount in disk_budget(project, config, plan)]
 
 
 def _clock(_: Project, __: Config, ___: Options) -> list[Finding]:

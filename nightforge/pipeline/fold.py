@@ -31,6 +31,7 @@ from nightforge.pipeline.states import (
     RunError,
     StageState,
     Stop,
+    Waiting,
 )
 
 Event = dict[str, Any]
@@ -95,6 +96,7 @@ def _run_resumed(state: LiveState, event: Event) -> LiveState:
         stages=stages,
         current=state.current if goes_on else None,
         retry=None,
+        waiting=None,
         stop=None,
         result=None,
         resumable=False,
@@ -187,6 +189,18 @@ def _retry_scheduled(state: LiveState, event: Event) -> LiveState:
     return replace(state, status="retrying", retry=wait)
 
 
+def _waiting_started(state: LiveState, event: Event) -> LiveState:
+    """Also told again with other words; the wait then goes on since its first moment."""
+    kind, key, before = event["kind"], event["stage"], state.waiting
+    goes_on = before is not None and (before.kind, before.stage) == (kind, key)
+    since = before.since if before is not None and goes_on else event["time"]
+    return replace(state, waiting=Waiting(kind, key, since, event["words"]))
+
+
+def _waiting_ended(state: LiveState, _: Event) -> LiveState:
+    return replace(state, waiting=None)
+
+
 def _gave_up(state: LiveState, event: Event) -> LiveState:
     """No further attempt, for a reason beyond the last attempt's own: it joins the errors."""
     key, kind = event["stage"], event["kind"]
@@ -235,6 +249,7 @@ def _run_ended(state: LiveState, event: Event) -> LiveState:
         stages=stages,
         current=None,
         retry=None,
+        waiting=None,
         eta=None,
         stop=stop,
         result=Result(event["exit_code"], event.get("version"), event.get("report")),
@@ -299,6 +314,8 @@ _HANDLERS: dict[str, Callable[[LiveState, Event], LiveState]] = {
     "stage_kept": _stage_kept,
     "stage_reopened": _stage_reopened,
     "retry_scheduled": _retry_scheduled,
+    "waiting_started": _waiting_started,
+    "waiting_ended": _waiting_ended,
     "gave_up": _gave_up,
     "recovery": _recovery,
     "resume_lost": _resume_lost,
@@ -321,6 +338,8 @@ _TRANSITIONS = frozenset(
         "stage_ended",
         "stage_reopened",
         "retry_scheduled",
+        "waiting_started",
+        "waiting_ended",
         "gave_up",
         "recovery",
         "stop_requested",

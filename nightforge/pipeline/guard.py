@@ -32,7 +32,7 @@ from nightforge.core.failpoints import be, reach
 from nightforge.core.host_memory import oom_kills
 from nightforge.core.processes import identity_of
 from nightforge.core.tree import Tree
-from nightforge.pipeline.output import Pump
+from nightforge.pipeline.output import HEAD_BYTES, Pump
 from nightforge.pipeline.stall import Limits
 from nightforge.pipeline.supervise import Grace, Supervisor
 
@@ -117,7 +117,7 @@ class Guard:
             self._write_exit(None, None, [], 0, f"could not be started: {error.strerror or error}")
             return
         reach("tree.after")
-        pump = Pump(tree.output, Path(order["log"]))
+        pump = Pump(tree.output, Path(order["log"]), int(order.get("log_bytes", 2 * HEAD_BYTES)) // 2)
         pump.start()
         self._write_record(tree)
         limits, grace = Limits(*order["limits"]), Grace(*order["grace"])

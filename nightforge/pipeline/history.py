@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from pathlib import Path
 from typing import Any
 
-from nightforge.core.atomic import read_json, write_json
+from nightforge.core.atomic import read_json
 from nightforge.core.errors import InputError
+from nightforge.core.generations import put_aside, read_kept, write_kept
 from nightforge.pipeline.eta import remember
 
 
@@ -28,21 +28,24 @@ class TimingHistory:
         """Add a success and write the file; on a full disk the next success writes it."""
         self._all["profiles"][self._profile] = remember(self.of_stages(), key, seconds)
         with contextlib.suppress(OSError):  # the journal meets the same disk and raises the alert
-            write_json(self._path, self._all)
+            write_kept(self._path, self._all)
 
 
 def _load(path: Path) -> dict[str, Any]:
-    empty: dict[str, Any] = {"schema_version": 1, "profiles": {}}
-    if not path.exists():
-        return empty
     try:
-        value = read_json(path)
+        found = read_kept(path, load_history)
     except InputError:
-        value = None
-    if _is_history(value):
-        return dict(value)
-    os.replace(path, path.with_suffix(".broken.json"))  # unreadable is not empty: kept for a look. # ops A5
-    return empty
+        put_aside(path)  # unreadable is not empty: kept for a look; durations come back with every run
+        found = None
+    return found or {"schema_version": 1, "profiles": {}}
+
+
+def load_history(path: Path) -> dict[str, Any]:
+    """Read and check the file; raises InputError."""
+    value = read_json(path)
+    if not _is_history(value):
+        raise InputError(f"{path} is not a timing history")
+    return dict(value)
 
 
 def _is_history(value: Any) -> bool:

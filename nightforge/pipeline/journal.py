@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-from nightforge.core.atomic import read_jsonl, write_bytes
+from nightforge.core.atomic import append_whole, write_bytes
+from nightforge.core.errors import InputError, is_disk_full
 from nightforge.core.failpoints import reach
 from nightforge.core.records import ACTIVE, JOURNAL
-from nightforge.pipeline.fold import Event, fold_all, is_transition
+from nightforge.pipeline.fold import Event, is_transition
 from nightforge.pipeline.states import LiveState, to_json
 
 STATE = "state.json"
@@ -30,7 +31,9 @@ class Journal:
         self._path = path
         self._seq = seq
         self._waiting: list[bytes] = []
+        self._whole = False  # the last line of an earlier orchestrator has been looked at
         self.trouble: str | None = None
+        self.full = False  # the trouble is a full disk or quota
 
     def append(self, event: Event) -> None:
         """Add one event; never raises, see `trouble`."""
@@ -46,38 +49,80 @@ class Journal:
         if not self._waiting:
             return
         try:
-            _append_whole(self._path, b"".join(self._waiting), sync)
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            if not self._whole:
+                drop_cut_line(self._path)
+                self._whole = True
+            with self._path.open("ab", buffering=0) as file:
+                append_whole(file, b"".join(self._waiting), sync)
         except OSError as error:
             self.trouble = f"{self._path.name} can't be written: {error.strerror or error}"
+            self.full = is_disk_full(error)
             return
         self._waiting.clear()
         self.trouble = None
+        self.full = False
 
 
-def _append_whole(path: Path, data: bytes, sync: bool) -> None:
-    """Append all of `data` or nothing; raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab", buffering=0) as file:
-        start = file.tell()
-        try:
-            written = file.write(data)
-            if written != len(data):
-                written += file.write(data[written:])  # the second call tells why the first was short
-            reach("append.written", path.name)
-            if sync:
-                os.fsync(file.fileno())
-        except OSError:
-            file.truncate(start)
-            raise
+def drop_cut_line(path: Path) -> None:
+    """Move a cut last line (power loss) aside to `NAME.cut`: the next line starts on its own. # ops A4
 
-
-def load_run(run_dir: Path) -> tuple[LiveState, int]:
-    """Fold a run's journal into its state; returns it with the last sequence number.
-
-    A cut last line is dropped from the file. Raises InputError naming file and line for damage in the middle.
+    Only the writer of the file may call this. Raises OSError.
     """
-    events: list[dict[str, Any]] = read_jsonl(run_dir / JOURNAL, repair=True)
-    return fold_all(events), max((int(event.get("seq", 0)) for event in events), default=0)
+    if not path.exists():
+        return
+    with path.open("r+b") as file:
+        data = file.read()
+        end = data.rfind(b"\n") + 1
+        if end != len(data):
+            reach("journal.mend.before", path.name)
+            with path.with_name(path.name + ".cut").open("ab") as aside:
+                aside.write(data[end:] + b"\n")
+            file.truncate(end)
+            os.fsync(file.fileno())
+            reach("journal.mend.after", path.name)
+
+
+class Damage(NamedTuple):
+    """What is wrong with a journal: the first bad line, counted from 1, and why."""
+
+    line: int
+    reason: str
+
+
+class Reading(NamedTuple):
+    """The events before the first bad line, and what is wrong from there on (None: nothing)."""
+
+    events: list[Event]
+    damage: Damage | None
+
+
+def read_journal(run_dir: Path) -> Reading:
+    """Read a journal without changing it; a last line that is not whole yet is left out.
+
+    Raises InputError when the file cannot be read at all.
+    """
+    path = run_dir / JOURNAL
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+    events: list[Event] = []
+    for number, line in enumerate(data[: data.rfind(b"\n") + 1].splitlines(), 1):
+        try:
+            event = json.loads(line)
+            if not isinstance(event, dict) or "type" not in event or "time" not in event:
+                raise ValueError("not an event")
+            int(event.get("seq", 0))
+        except (ValueError, TypeError) as error:
+            return Reading(events, Damage(number, str(error)))
+        events.append(event)
+    return Reading(events, None)
+
+
+def last_seq(events: Iterable[Event]) -> int:
+    """Return the highest sequence number, 0 without events."""
+    return max((int(event.get("seq", 0)) for event in events), default=0)
 
 
 class StateFiles:
@@ -96,6 +141,7 @@ class StateFiles:
         self._monotonic = monotonic
         self._written_at = self._copied_at = float("-inf")
         self.trouble: str | None = None
+        self.full = False
 
     def write(self, state: LiveState, at_once: bool = False) -> bool:
         """Write the state if it is time; never raises, returns whether it was written."""
@@ -111,8 +157,10 @@ class StateFiles:
                 self._copied_at = now_s
         except OSError as error:
             self.trouble = f"{path.name} can't be written: {error.strerror or error}"
+            self.full = is_disk_full(error)
             return False
         self.trouble = None
+        self.full = False
         return True
 
     def beat(self, now: str) -> None:
@@ -121,3 +169,4 @@ class StateFiles:
             self._heartbeat.write_text(now + "\n", encoding="utf-8")
         except OSError as error:
             self.trouble = f"{self._heartbeat.name} can't be written: {error.strerror or error}"
+            self.full = is_disk_full(error)

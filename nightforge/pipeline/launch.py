@@ -12,7 +12,7 @@ from typing import Any
 
 from nightforge.core.atomic import write_json
 from nightforge.core.control import read_stop_request, write_stop_request
-from nightforge.core.errors import ExitCode, InputError, NightforgeError, from_os_error
+from nightforge.core.errors import ExitCode, InputError, NightforgeError, from_os_error, is_disk_full
 from nightforge.core.logind import logout_warning
 from nightforge.core.paths import Project
 from nightforge.core.processes import TAG_VARIABLE, identity_of, spawn_detached
@@ -23,6 +23,7 @@ from nightforge.core.records import (
     order_path,
     running_record,
 )
+from nightforge.core.room import Reserve
 from nightforge.core.terminal import say
 from nightforge.pipeline.options import Options
 from nightforge.pipeline.runlog import print_line
@@ -80,9 +81,17 @@ def dry_run(project: Project, options: Options) -> int:
         from nightforge.config import load_config
     except ImportError:  # before the first installation only the standard library is there
         profile = f"{options.profile or 'as in pipeline_config.json'} (not checked: not installed yet)"
+        config = None
     else:
-        profile = load_config(project, options.profile, options.overrides).profile
+        config = load_config(project, options.profile, options.overrides)
+        profile = config.profile
     say(format_plan(plan, profile))
+    if config is not None:
+        from nightforge.pipeline.preflight import budget_lines, disk_budget
+
+        say("\nRoom on the disks")
+        for line in budget_lines(disk_budget(project, config, plan)):
+            say(f"  {line}")
     return 0
 
 
@@ -98,7 +107,7 @@ def stop(project: Project, now: bool = False) -> int:
     run_id = str(record["run_id"] if record else state["run_id"])
     standing = _standing_request(project)
     again = standing is not None and standing.get("run_id") == run_id
-    write_stop_request(project, run_id, "terminal", now=now or again)
+    _ask_to_stop(project, run_id, now=now or again)
     if guarded and (now or again):  # no orchestrator to pass it on
         end_order = order_path(project.run_dir(run_id), guarded["stage"], guarded["attempt"], "end")
         write_json(end_order, {"by": "terminal"})
@@ -111,6 +120,16 @@ def stop(project: Project, now: bool = False) -> int:
         say("Hurry    python launch_pipeline.py --stop --now")
     say("Watch    python launch_pipeline.py --status\nLater    python launch_pipeline.py --resume")
     return 0
+
+
+def _ask_to_stop(project: Project, run_id: str, now: bool) -> None:
+    """Write the request; on a full disk the reserve is given up for it. # ops Q2"""
+    try:
+        write_stop_request(project, run_id, "terminal", now=now)
+    except OSError as error:
+        if not is_disk_full(error) or not Reserve(project.reserve, 0).release():
+            raise
+        write_stop_request(project, run_id, "terminal", now=now)
 
 
 def _standing_request(project: Project) -> dict[str, Any] | None:
@@ -183,7 +202,8 @@ def _refuse_early(project: Project, options: Options) -> tuple[Any, str | None]:
 
     goes_on = unfinished(project, options)
     run = new_run(project, options, SystemClock()) if goes_on is None else resumed_run(project, goes_on)
-    check(project, run.config, run.plan)
+    if not current_state(project).get("guarded"):
+        check(project, run.config, run.plan)
     return run.config, goes_on
 
 

@@ -42,16 +42,19 @@ from nightforge.core.records import (
     record_path,
     running_record,
 )
+from nightforge.core.room import MB
 from nightforge.pipeline.attempts import StageContext, stage_environment
 from nightforge.pipeline.contents import Contents
+from nightforge.pipeline.disk import Room
 from nightforge.pipeline.fold import FINISHED
 from nightforge.pipeline.guards import Guards
 from nightforge.pipeline.hardware import HardwareSampler
 from nightforge.pipeline.history import TimingHistory
-from nightforge.pipeline.journal import STATE, Journal, StateFiles, load_run
+from nightforge.pipeline.journal import STATE, Journal, StateFiles
 from nightforge.pipeline.notify import Notifier
 from nightforge.pipeline.options import Options
 from nightforge.pipeline.preflight import check
+from nightforge.pipeline.rebuild import load_run, mend_journal
 from nightforge.pipeline.recorder import Observer, Recorder
 from nightforge.pipeline.registry import StageSpec
 from nightforge.pipeline.retry import RESUME_COMMAND
@@ -66,6 +69,7 @@ from nightforge.pipeline.runs import (
     write_config,
 )
 from nightforge.pipeline.states import LiveState, StageState
+from nightforge.pipeline.tidy import tidy_up
 
 _LOCK_WAIT_S = 2.0
 
@@ -101,7 +105,7 @@ def orchestrate(
             _sweep(project)
             close_interrupted(project, clock)
         clear_stop_request(project)
-        run = _prepare(project, fresh, options, command)
+        run = _prepare(project, fresh, options, command, goes_on is not None)
         log = stack.enter_context(_open_log(project, fresh=run.state is None))
         notifier = Notifier(run.config.notify, project.root)
         stack.callback(notifier.finish)
@@ -109,6 +113,7 @@ def orchestrate(
         _write_record(project, run, nonce, recorded_at=clock.now())
         stack.callback(lambda: _write_last_record(project, run, nonce, clock))
         recorder = _begin(project, run, clock, observers, command, goes_on)
+        _tidy(project, run, recorder)
         _write_record(project, run, nonce, ready_at=clock.now())
         stack.callback(clear_stop_request, project)
         sampler = HardwareSampler(project.root)
@@ -121,9 +126,10 @@ def orchestrate(
             guards.prepare()  # starts while the run gets ready
         stack.callback(guards.end)
         environment = stage_environment(project, run.config, run.run_id, nonce)
-        context = StageContext(project, run.folder, environment, guards)
+        context = StageContext(project, run.folder, environment, guards, run.config.disk.stage_log_mb * MB)
         stop_request = _stop_reader(project, run.run_id, signals, clock)
-        services = replace(_services(context, run, clock, stop_request, sampler), contents=contents)
+        services = _services(context, run, clock, stop_request, sampler)
+        services = replace(services, contents=contents, room=Room(project, run.config, run.run_id))
         try:
             code = Runner(run.plan, run.config, recorder, services, policy).run()
         except Exception as error:  # our own mistake: the page must not show a run that nobody runs
@@ -188,7 +194,12 @@ def close_interrupted(project: Project, clock: Clock) -> None:
     if not run_id or (copy.get("run_id") == run_id and copy.get("status") not in ACTIVE):
         return
     folder = project.run_dir(run_id)
-    live, seq = load_run(folder)
+    try:
+        mend_journal(folder)
+        live, seq = load_run(folder)
+    except InputError as error:  # nothing of it can be read: it is left for a look, a new run may start
+        sys.stderr.write(f"{error.message}\n")
+        return
     if live.status not in ACTIVE:  # the journal knows better than its copy
         return
     recorder = Recorder(live, Journal(folder / JOURNAL, seq), _state_files(project, folder, clock), clock)
@@ -205,12 +216,21 @@ def _why_gone(project: Project) -> dict[str, str]:
     return {"kind": "host_reboot", "message": words}
 
 
-def _prepare(project: Project, fresh: Run | None, options: Options, command: str) -> Run:
+def _prepare(project: Project, fresh: Run | None, options: Options, command: str, guarded: bool) -> Run:
+    resumed = project.run_dir(options.resume or last_run(project) or "none")
+    if fresh is None and (resumed / JOURNAL).is_file():
+        mend_journal(resumed)
     run = fresh or resumed_run(project, options.resume or "")
-    check(project, run.config, run.plan)
+    if not guarded:  # a stage at work is taken up even on a full disk: nothing is started
+        check(project, run.config, run.plan)
     if fresh is not None:
         write_config(run, project, options, command)
     return run
+
+
+def _tidy(project: Project, run: Run, recorder: Recorder) -> None:
+    for notice in tidy_up(project, run.run_id, run.config.disk.all_logs_mb * MB):
+        recorder.record("alert", **notice._asdict())
 
 
 def _begin(
@@ -352,6 +372,7 @@ class _Log:
     def __init__(self, path: Path, fresh: bool) -> None:
         self._path = path
         self._fresh = fresh
+        self._cut = False
 
     def __enter__(self) -> _Log:
         self.file = self._path.open("ab", buffering=0)
@@ -364,7 +385,8 @@ class _Log:
 
     def write(self, text: str) -> None:
         """Append a line; a full disk costs the line, not the run."""
+        data = b"\n" * self._cut + text.encode()
         try:
-            self.file.write(text.encode())
+            self._cut = self.file.write(data) != len(data)  # what follows starts on a line of its own
         except OSError:
             return  # told by the journal's own alert

@@ -102,6 +102,7 @@ class Pump(threading.Thread):
         over = self._tail_size + len(data) > self._head_bytes
         if over:
             self.dropped_bytes += self._tail_size
+            data = f"[{self.dropped_bytes} bytes were dropped before this line]\n".encode() + data
         with self._tail.open("wb" if over or self._tail_size == 0 else "ab") as file:
             file.write(data)
         self._tail_size = len(data) if over else self._tail_size + len(data)

@@ -11,6 +11,7 @@ from nightforge.pipeline.journal import Journal, StateFiles
 from nightforge.pipeline.states import LiveState
 
 HEARTBEAT_S = 2.0
+QUIET_S = 600.0  # between two alerts of one cause, however often it comes and goes
 Observer = Callable[[LiveState, Event], None]
 
 
@@ -32,6 +33,12 @@ class Recorder:
         self._observers = tuple(observers)
         self._beat_at = float("-inf")
         self._trouble_said = False
+        self._trouble_at = float("-inf")
+
+    @property
+    def full(self) -> bool:
+        """Tell whether the run's own files could not be written for want of room, at the last try."""
+        return self._journal.full or self._files.full
 
     def record(self, event_type: str, /, **fields: Any) -> None:
         """Let one thing have happened now."""
@@ -66,7 +73,9 @@ class Recorder:
     def _tell_trouble(self) -> None:
         """One alert per cause, not one per refused write. # ops Q5"""
         trouble = self._journal.trouble or self._files.trouble
-        if trouble and not self._trouble_said:
+        now_s = self._clock.monotonic()
+        if trouble and not self._trouble_said and now_s - self._trouble_at >= QUIET_S:
+            self._trouble_at = now_s
             self.record(
                 "alert",
                 level="critical",

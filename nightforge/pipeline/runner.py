@@ -9,16 +9,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from nightforge.config import Config
 from nightforge.core.clock import Clock, format_time, parse_time
-from nightforge.core.errors import ExitCode
+from nightforge.core.errors import ExitCode, is_disk_full
 from nightforge.pipeline.attempts import Attempt, Ended
 from nightforge.pipeline.classes import policy_of
 from nightforge.pipeline.contents import Contents, standing
+from nightforge.pipeline.disk import Room, blame_disk, least_wait_s, wait_for_room
 from nightforge.pipeline.eta import estimate
 from nightforge.pipeline.fold import FINISHED
 from nightforge.pipeline.ladder import RungMemory
@@ -50,6 +51,7 @@ class Services:
     rungs: Path  # where the memory ladder's rungs are remembered
     gpu: Callable[[], str]  # the card's name, or cpu
     contents: Contents | None = None  # None: nothing is kept from earlier runs
+    room: Room | None = None  # None: nobody looks after the disks
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,13 @@ class Policy:
 
     waits_s: Mapping[str, tuple[float, ...]] = field(default_factory=lambda: WAITS_S)
     grace: Grace = Grace()
+
+
+class Again(NamedTuple):
+    """When a stage is tried again, and what will be different."""
+
+    wait_s: float
+    change: str = ""
 
 
 class Runner:
@@ -129,31 +138,29 @@ class Runner:
 
     def _run_stage(self, spec: StageSpec) -> Verdict:
         """Try a stage until it is done, final or stopped."""
-        number = self.state.stage(spec.key).attempt
+        number, full = self.state.stage(spec.key).attempt, 0  # full: times in a row the disk had no room
         limit = number + max_tries(spec.kind, waits_s=self._policy.waits_s)
         self._recovery.begin_stage(spec)
         verdict = self._take_up(spec, number)
         if verdict is None:
             number += 1
-            verdict = self._attempt(spec, number, limit)
+            verdict = self._with_room(spec, number, limit, full)
         while True:
+            if verdict.outcome == "failed" and verdict.kind == "disk_full" and self._services.room:
+                # A full disk uses up no attempt. # ops Q3
+                number, limit, full = number + 1, limit + 1, full + 1
+                self._schedule(spec, number, limit, verdict, Again(least_wait_s(self._services.room, full)))
+                verdict = self._with_room(spec, number, limit, full)
+                continue
+            full = 0
             follows = self._recovery.after(spec, number, verdict)
             if isinstance(follows, Verdict):
                 return follows
             number, limit = number + 1, follows.max_attempts
-            self._recorder.record(
-                "retry_scheduled",
-                stage=spec.key,
-                attempt=number,
-                max_attempts=limit,
-                next_at=_later(self._services.clock.now(), follows.wait_s),
-                words=policy_of(verdict.kind).words,
-                cause=verdict.message,
-                change=follows.change,
-            )
+            self._schedule(spec, number, limit, verdict, Again(follows.wait_s, follows.change))
             if not self._wait(follows.wait_s):
                 return Verdict("stopped", "stopped", "stopped while waiting for the next attempt")
-            verdict = self._attempt(spec, number, limit)
+            verdict = self._with_room(spec, number, limit, full)
 
     def _wait(self, seconds: float) -> bool:
         """Wait for a retry; False as soon as a stop is requested. # ops S3"""
@@ -163,6 +170,25 @@ class Runner:
             clock.sleep(min(_TICK_S, max(0.0, end - clock.monotonic())))
             self._tick()
         return self.state.stop is None
+
+    def _schedule(self, spec: StageSpec, number: int, limit: int, verdict: Verdict, again: Again) -> None:
+        self._recorder.record(
+            "retry_scheduled",
+            stage=spec.key,
+            attempt=number,
+            max_attempts=limit,
+            next_at=_later(self._services.clock.now(), again.wait_s),
+            words=policy_of(verdict.kind).words,
+            cause=verdict.message,
+            change=again.change,
+        )
+
+    def _with_room(self, spec: StageSpec, number: int, limit: int, times: int) -> Verdict:
+        """Run an attempt as soon as the disks have room for it."""
+        services = self._services
+        if not wait_for_room(services.room, spec, self._recorder, services.clock, self._tick, times):
+            return Verdict("stopped", "stopped", "stopped while waiting for room on the disk")
+        return self._attempt(spec, number, limit)
 
     def _take_up(self, spec: StageSpec, number: int) -> Verdict | None:
         """Go on watching an attempt whose orchestrator is gone; None when there is none."""
@@ -197,11 +223,14 @@ class Runner:
 
     def _not_started(self, spec: StageSpec, number: int, error: OSError) -> Verdict:
         words = f"{spec.script} could not be started: {error.strerror or error}"
-        return self._conclude(spec, number, Verdict("failed", "start", words), {}, "")
+        kind = "disk_full" if is_disk_full(error) else "start"
+        return self._conclude(spec, number, Verdict("failed", kind, words), {}, "")
 
     def _see_through(self, spec: StageSpec, number: int, attempt: Attempt) -> Verdict:
         """Watch an attempt to its end and record how it ended."""
         last: dict[str, dict[str, Any]] = {}  # the newest done and error event
+        if self._services.room is not None:
+            self._services.room.begin()
         try:
             ended = self._watch(spec, attempt, last)
         except OSError as error:
@@ -224,7 +253,7 @@ class Runner:
                 survivors=bool(ended.survivors),
             )
         )
-        verdict = self._recovery.judged(verdict)
+        verdict = blame_disk(self._services.room, self._recovery.judged(verdict), self._recorder)
         done = last.get("done", {})
         if verdict.outcome in FINISHED and self._services.contents:
             with contextlib.suppress(
@@ -245,8 +274,18 @@ class Runner:
             if ended is not None:
                 return ended
             if not told and (self._recovery.lost or (self.state.stop and self.state.stop.now)):
-                told = True
-                attempt.end_now()
+                told = self._end_now(spec, attempt)
+
+    def _end_now(self, spec: StageSpec, attempt: Attempt) -> bool:
+        """Tell the guard; False when there is no room for even that, so that it is tried again. # ops Q5"""
+        try:
+            attempt.end_now()
+        except OSError as error:
+            if self._services.room is None or not self._services.room.reserve.release():
+                return False
+            self._alert(spec, "warning", "The disk is full", f"the reserve was given up: {error}")
+            return False
+        return True
 
     def _tell(self, spec: StageSpec, sign: dict[str, Any]) -> None:
         """Show what the guard has noticed or done."""
@@ -303,6 +342,11 @@ class Runner:
             self._estimated_at = now_s
             self._estimate()
         self._recorder.tick()
+        self._tend_disk()
+
+    def _tend_disk(self) -> None:
+        if self._services.room is not None:
+            self._services.room.tend(self._recorder, self._services.clock.monotonic())
 
     def _look_for_stop(self) -> None:
         request = self._services.stop_request()
@@ -344,6 +388,7 @@ class Runner:
             report=_report(self.state),
             next_command=None if status == "succeeded" else RESUME_COMMAND,
         )
+        self._tend_disk()  # the last words are worth the reserve
         return int(code)
 
 

@@ -18,9 +18,9 @@ from nightforge.core.errors import InputError
 from nightforge.core.paths import Project
 from nightforge.core.records import JOURNAL, last_run, read_object
 from nightforge.core.versions import adapter_dir, latest
-from nightforge.pipeline.journal import load_run
 from nightforge.pipeline.options import Options
 from nightforge.pipeline.plan import Plan, build_plan
+from nightforge.pipeline.rebuild import load_run
 from nightforge.pipeline.states import LiveState
 
 _PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "datasets", "msgspec", "psutil")

@@ -126,6 +126,15 @@ class RunError(Struct, frozen=True):
     mark_after: float | None = None
 
 
+class Waiting(Struct, frozen=True):
+    """What the run waits for before it goes on by itself; `words` continue "waiting for"."""
+
+    kind: str  # waiting_gpu | waiting_room
+    stage: str
+    since: str
+    words: str
+
+
 class RetryWait(Struct, frozen=True):
     """The attempt that is waited for: why (`words` names the class) and what will be different."""
 
@@ -200,6 +209,7 @@ class LiveState(Struct, frozen=True):
     nodes: dict[str, NodeStatus] = {}
     errors: tuple[RunError, ...] = ()
     retry: RetryWait | None = None
+    waiting: Waiting | None = None
     recoveries: tuple[Change, ...] = ()
     alerts: tuple[Alert, ...] = ()
     answers: tuple[dict[str, Any], ...] = ()

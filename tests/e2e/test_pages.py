@@ -19,6 +19,7 @@ KINDS = [
     ("running_exam", 1, "Running"),
     ("running_gpu", 1, "Running"),
     ("retrying", 1, "Waiting to retry"),
+    ("waiting_room", 1, "Waiting for room on the disk"),
     ("failed", 60, "Failed in Merge"),
     ("stopping", 1, "Stopping"),
     ("stopped", 60, "Stopped"),

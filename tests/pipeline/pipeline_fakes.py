@@ -11,6 +11,7 @@ from typing import Any
 from nightforge.config import Config
 from nightforge.core.clock import format_time
 from nightforge.pipeline.attempts import Ended
+from nightforge.pipeline.disk import Room
 from nightforge.pipeline.fold import Event
 from nightforge.pipeline.journal import Journal, StateFiles
 from nightforge.pipeline.plan import Plan
@@ -124,6 +125,7 @@ class World:
         self.gpu = "cpu"
         self.left: dict[str, FakeAttempt] = {}  # attempts that outlived their orchestrator
         self.request: dict[str, Any] | None = None
+        self.room: Room | None = None
         self.history: dict[str, list[float]] = {}
         self.config = config or Config()
         specs = tuple(
@@ -182,6 +184,7 @@ class World:
             hardware=lambda: None,
             remember=lambda key, seconds: self.history.setdefault(key, []).append(round(seconds, 1)),
             history=lambda: self.history,
+            room=self.room,
             rungs=self.folder / "oom_rungs.json",
             gpu=lambda: self.gpu,
         )

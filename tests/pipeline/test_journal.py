@@ -12,7 +12,8 @@ from pipeline_fakes import FakeClock, Script, World
 from nightforge.core.errors import InputError
 from nightforge.pipeline import journal as journal_module
 from nightforge.pipeline.history import TimingHistory
-from nightforge.pipeline.journal import Journal, StateFiles, load_run
+from nightforge.pipeline.journal import Journal, StateFiles
+from nightforge.pipeline.rebuild import load_run
 from nightforge.pipeline.states import LiveState
 
 
@@ -95,8 +96,8 @@ def test_a_cut_last_line_is_dropped_and_the_journal_goes_on(tmp_path: Path) -> N
     assert read(path)[-1]["seq"] == whole[1] + 1
 
 
-def test_damage_in_the_middle_names_file_and_line(tmp_path: Path) -> None:
-    (tmp_path / "events.jsonl").write_text('{"type":"x"}\nnot json\n{"type":"x"}\n')
+def test_a_journal_whose_start_is_unreadable_names_file_and_line(tmp_path: Path) -> None:
+    (tmp_path / "events.jsonl").write_text('{"type":"x", "time": "t"}\nnot json\n{"type":"x", "time": "t"}\n')
     with pytest.raises(InputError, match=r"events.jsonl, line 2"):
         load_run(tmp_path)
 
@@ -127,11 +128,23 @@ def test_the_copy_of_the_run_follows_every_two_seconds_and_at_once_at_the_end(tm
     assert json.loads(copy.read_text())["run_id"] == "end"
 
 
-def test_history_is_kept_per_profile_and_a_broken_file_is_put_aside(tmp_path: Path) -> None:
+def test_history_is_kept_per_profile_and_a_broken_file_gives_way_to_its_last_one(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "step_timing_history.json"
     TimingHistory(path, "tiny").remember("04", 12.3)
     TimingHistory(path, "smol").remember("04", 99)
     assert TimingHistory(path, "tiny").of_stages() == {"04": [12.3]}
     path.write_text('{"profiles": {"tiny": {"04": ["x"]}}}')
+    assert TimingHistory(path, "tiny").of_stages() == {"04": [12.3]}
+    (aside,) = tmp_path.glob("step_timing_history.json.broken-*")
+    assert "x" in aside.read_text()
+
+
+def test_a_broken_history_without_generations_is_put_aside_and_starts_over(tmp_path: Path) -> None:
+    path = tmp_path / "step_timing_history.json"
+    path.write_bytes(b"")
     assert TimingHistory(path, "tiny").of_stages() == {}
-    assert "x" in (tmp_path / "step_timing_history.broken.json").read_text()
+    TimingHistory(path, "tiny").remember("04", 1)
+    (aside,) = tmp_path.glob("step_timing_history.json.broken-*")
+    assert aside.read_bytes() == b"" and TimingHistory(path, "tiny").of_stages() == {"04": [1]}

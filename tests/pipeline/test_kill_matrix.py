@@ -17,7 +17,7 @@ from tiny_project import TinyProject
 
 from nightforge.core import failpoints
 from nightforge.core.records import JOURNAL, running_record
-from nightforge.pipeline.journal import load_run
+from nightforge.pipeline.rebuild import load_run
 
 pytestmark = [
     pytest.mark.slow,

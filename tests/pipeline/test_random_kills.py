@@ -16,7 +16,7 @@ from tiny_project import TinyProject
 
 from nightforge.core.processes import ProcessIdentity, is_alive
 from nightforge.core.records import read_object, running_record
-from nightforge.pipeline.journal import load_run
+from nightforge.pipeline.rebuild import load_run
 
 pytestmark = [
     pytest.mark.slow,

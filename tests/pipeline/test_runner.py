@@ -12,7 +12,7 @@ from nightforge.config import Config
 from nightforge.config.schema import StallDetection
 from nightforge.pipeline.attempts import GUARD_LOST, Ended
 from nightforge.pipeline.fold import fold
-from nightforge.pipeline.journal import load_run
+from nightforge.pipeline.rebuild import load_run
 from nightforge.pipeline.registry import StageSpec
 from nightforge.pipeline.runner import Policy
 from nightforge.pipeline.stall import Limits

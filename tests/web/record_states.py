@@ -159,6 +159,7 @@ def state(status, current=None, into=0, **extra):
         "nodes": {},
         "errors": [],
         "retry": None,
+        "waiting": None,
         "recoveries": [],
         "alerts": [],
         "answers": [],
@@ -308,6 +309,22 @@ def retrying():
     return value
 
 
+def waiting_room():
+    """The disk had no room for the next checkpoint."""
+    value = retrying()
+    value["errors"] = [error("04", 1, "disk_full", "no room for another checkpoint; saved at step 96", None)]
+    stage_of(value, "04")["message"] = "no room for another checkpoint; saved at step 96"
+    numbers = "402 MB free, 1,180 MB needed"
+    words = f"778.0 MB of room on the disk of /home/ada/nightforge ({numbers})"
+    value["waiting"] = {"kind": "waiting_room", "stage": "04", "since": at(97), "words": words}
+    note = f"Waiting for {words}. The run goes on by itself; no attempt is used up."
+    value["alerts"] = [
+        alert("04", "critical", "The disk is full", note, "python scripts/16_backup.py --list")
+    ]
+    value["updated_at"] = at(160)
+    return value
+
+
 def failed():
     value = state("failed", "20", 3)
     row = stage_of(value, "20")
@@ -409,6 +426,7 @@ def hostile():
     value["hardware"]["gpus"] = [
         {"index": 0, "name": attack, "bus_id": attack, "memory_used_mb": 1, "memory_total_mb": 2}
     ]
+    value["waiting"] = {"kind": attack, "stage": attack, "since": attack, "words": attack}
     value["stop"] = {"requested_at": at(90), "by": attack, "answered_at": None, "now": False}
     return value
 
@@ -427,6 +445,7 @@ def main():
         "running_exam": exam(),
         "running_gpu": gpu(),
         "retrying": retrying(),
+        "waiting_room": waiting_room(),
         "failed": failed(),
         "stopping": stopping(),
         "stopped": stopped(),

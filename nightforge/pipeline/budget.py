@@ -1,0 +1,168 @@
+"""How many bytes a run will write, by place: a prediction from the configuration and from what earlier runs
+really wrote. Pure functions, no torch. # ops Q1
+
+Sizes follow from shapes: an adapter matrix pair of rank r between widths m and n has r (m + n) numbers of 4
+bytes; the optimizer keeps 2 to 8 bytes for each of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from nightforge.config import Config
+from nightforge.pipeline.plan import Plan
+
+MB = 2**20
+# Bytes the optimizer keeps per trained number: AdamW two float32 moments, in 8-bit two bytes, Muon one.
+_OPTIMIZER = {"adamw_torch": 8, "adamw_8bit": 2, "paged_adamw_8bit": 2, "muon": 4}
+_CHECKPOINT_EXTRA = 96 * 2**10  # trainer state, scheduler, generators' states, adapter_config, manifest
+_ROW_BYTES = 2_000  # of all data files together, per generated row; measured 1,460
+_RESULTS = 32 * MB  # exams, evaluations, reports, hub data
+_TEMPORARY = 32 * MB
+_RECORDS = 8 * MB  # journal, events, state, attempts' records of a run
+_FILES_PER_STAGE, _FILES_PER_CHECKPOINT, _FILES_BESIDES = 8, 12, 200
+
+
+class Shape(NamedTuple):
+    """Widths of a decoder: hidden, feed-forward, all key or value heads together; layers; vocabulary."""
+
+    hidden: int
+    intermediate: int
+    kv_width: int
+    layers: int
+    vocab: int
+
+    @property
+    def parameters(self) -> int:
+        """Return the number of weights, input and output embedding apart."""
+        attention = self.hidden * (2 * self.hidden + 2 * self.kv_width)
+        return 2 * self.vocab * self.hidden + self.layers * (attention + 3 * self.hidden * self.intermediate)
+
+
+class Facts(NamedTuple):
+    """What is known beside the configuration; sizes in bytes, None: not known."""
+
+    shape: Shape
+    base_bytes: int = 0  # of the base model that is still to be made or fetched
+    adapter_bytes: int | None = None  # of the newest adapter, if it was trained with these settings
+    checkpoint_bytes: int | None = None  # of the last checkpoint of such a training
+    checkpoints_there: int = 0  # bytes of checkpoints that are on the disk already
+    data_bytes: int | None = None  # of data/ as the last run left it
+    backup_bytes: int | None = None  # what the last run's snapshots added to the store
+    backup_files: int = 0  # files in the newest snapshot
+    reserve_missing: int = 0  # of the reserve file; what is there has been paid for
+    logs_there: int = 0  # bytes of all stage logs, counted by the cap of all logs
+
+
+class Need(NamedTuple):
+    """What one place needs: a path of the project or a name, bytes by part, number of new files."""
+
+    place: str
+    parts: Mapping[str, int]
+    files: int
+
+    @property
+    def bytes(self) -> int:
+        return sum(self.parts.values())
+
+
+def adapter_numbers(shape: Shape, config: Config) -> int:
+    """Count the trained numbers: adapter matrices, and layers that are trained in full."""
+    h, kv, inner = shape.hidden, shape.kv_width, shape.intermediate
+    widths = {
+        "q_proj": 2 * h,
+        "k_proj": h + kv,
+        "v_proj": h + kv,
+        "o_proj": 2 * h,
+        "gate_proj": h + inner,
+        "up_proj": h + inner,
+        "down_proj": h + inner,
+    }
+    # A layer of another name is taken for a square one of the model's width.
+    per_layer = sum(config.lora.lora_r * widths.get(name, 2 * h) for name in config.lora.target_modules)
+    in_full = len(config.lora.modules_to_save) * shape.vocab * h
+    return shape.layers * per_layer + in_full
+
+
+def adapter_bytes(shape: Shape, config: Config) -> int:
+    """Return the size of a saved adapter with its tokenizer; tokenizers take some 30 bytes per token."""
+    return 4 * adapter_numbers(shape, config) + 34 * shape.vocab + 32 * 2**10
+
+
+def checkpoint_bytes(shape: Shape, config: Config) -> int:
+    """Return the size of one training checkpoint: adapter and optimizer state, without tokenizer."""
+    per_number = 4 + _OPTIMIZER[config.training.optimizer]
+    return per_number * adapter_numbers(shape, config) + _CHECKPOINT_EXTRA
+
+
+def shape_from_name(name: str) -> Shape:
+    """Guess the shape of a model from the size in its name, such as `Llama-3.1-8B`; 8 billion without one.
+
+    Decoders have about 12 layers x width^2 weights and a width of about 110 x layers.
+    """
+    found = re.search(r"(\d+(?:\.\d+)?)\s*([bm])(?![a-z])", name.lower())
+    count = float(found[1]) * (1e9 if found[2] == "b" else 1e6) if found else 8e9
+    hidden = max(64, round((count * 110 / 12) ** (1 / 3)))
+    return Shape(hidden, int(3.5 * hidden), hidden // 4, max(2, round(hidden / 110)), 128_256)
+
+
+def shape_from_config(value: Mapping[str, Any]) -> Shape | None:
+    """Read the shape from a model's config.json; None when it does not tell."""
+    try:
+        hidden, heads = int(value["hidden_size"]), int(value["num_attention_heads"])
+        head = int(value.get("head_dim") or hidden // heads)
+        return Shape(
+            hidden,
+            int(value.get("intermediate_size") or 4 * hidden),
+            head * int(value.get("num_key_value_heads") or heads),
+            int(value["num_hidden_layers"]),
+            int(value["vocab_size"]),
+        )
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return None
+
+
+def predict(config: Config, plan: Plan, facts: Facts) -> tuple[Need, ...]:
+    """Return what a run of this plan needs at each place: project, model cache, temporary folder, mirror."""
+    numbers = {stage.number for stage in plan.stages}
+    trains, backs_up = "04" in numbers, "16" in numbers and config.backup.enabled
+    adapter = facts.adapter_bytes or adapter_bytes(facts.shape, config)
+    checkpoint = facts.checkpoint_bytes or checkpoint_bytes(facts.shape, config)
+    kept = config.training.keep_checkpoints + 1  # and the one in flight
+    rows = _ROW_BYTES * config.synthetic.count
+    data = max(rows, facts.data_bytes or 0) if "03" in numbers or "20" in numbers else 0
+    base = facts.base_bytes if "00" in numbers else 0
+    growth = facts.backup_bytes
+    if growth is None:
+        growth = adapter + data + _RESULTS
+    stage_logs = len(plan.stages) * config.disk.stage_log_mb * MB
+    logs = max(0, min(stage_logs, config.disk.all_logs_mb * MB - facts.logs_there))
+    snapshots = sum(stage.number == "16" for stage in plan.stages)
+    checkpoints = max(0, kept * checkpoint - facts.checkpoints_there) if trains else 0
+    project = {
+        "checkpoints": checkpoints,
+        "adapter": adapter if trains else 0,
+        "base model": 0 if config.model.source == "hub" else base,
+        "data and results": data + _RESULTS,
+        "logs": logs + _RECORDS,
+        "reserve": facts.reserve_missing,
+    }
+    files = _FILES_BESIDES + _FILES_PER_STAGE * len(plan.stages) + _FILES_PER_CHECKPOINT * kept
+    needs = [
+        Need("project", _positive(project), files),
+        Need("temporary folder", {"temporary files": _TEMPORARY}, 100),
+    ]
+    if backs_up:
+        backup = {"backups": growth}
+        needs.append(Need("backups", backup, snapshots * (facts.backup_files + 40)))
+        if config.backup.mirror:
+            needs.append(Need("mirror", backup, snapshots * (facts.backup_files + 40)))
+    if config.model.source == "hub" and base:
+        needs.append(Need("model cache", {"base model": base}, 100))
+    return tuple(needs)
+
+
+def _positive(parts: dict[str, int]) -> dict[str, int]:
+    return {name: size for name, size in parts.items() if size > 0}

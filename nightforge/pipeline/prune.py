@@ -1,0 +1,183 @@
+"""Making room, in a fixed order, and keeping the logs of all runs within their cap. # ops L2, Q4
+
+Partial folders go first, then stage logs of earlier runs, then checkpoints and adapters beyond the newest
+two that a verified backup holds. Never: journals, records and reports of runs, the two newest complete
+checkpoints or adapters, the champion, and anything in a backup.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from nightforge.core.atomic import sha256_file
+from nightforge.core.errors import InputError
+from nightforge.core.paths import Project
+from nightforge.core.processes import ProjectLock
+from nightforge.core.records import read_object
+from nightforge.core.versions import adapter_dir, list_versions, read_manifest
+
+_LOGS = ("*.log", "*.stacks.txt")
+_CHECKPOINT = re.compile(r"checkpoint-(\d+)")
+_NEWEST = 2
+
+
+def make_room(project: Project, run_id: str, enough: Callable[[], bool]) -> list[str]:
+    """Remove what may go until `enough`; returns a sentence for each thing removed.
+
+    Only while no stage of this project runs: partial folders would be its own. Raises OSError.
+    """
+    done: list[str] = []
+    for remove in (*_partials(project), *_logs_of_earlier(project, run_id), *_backed_up(project)):
+        if enough():
+            break
+        words = remove()
+        if words:
+            done.append(words)
+    return done
+
+
+def trim_logs(project: Project, run_id: str, cap_bytes: int) -> list[str]:
+    """Remove stage logs of earlier runs, oldest first, until all logs are below the cap."""
+    done: list[str] = []
+    for remove in _logs_of_earlier(project, run_id):
+        if log_bytes(project) <= cap_bytes:
+            break
+        if words := remove():
+            done.append(words)
+    return done
+
+
+def log_bytes(project: Project) -> int:
+    """Add up the stage logs of all runs."""
+    return sum(path.stat().st_size for folder in _runs(project) for path in _logs(folder))
+
+
+def _runs(project: Project) -> list[Path]:
+    """Return the folders of all runs, oldest first: their names start with the time."""
+    return sorted(path for path in project.runs.glob("*") if path.is_dir())
+
+
+def _logs(run_dir: Path) -> list[Path]:
+    return [path for pattern in _LOGS for path in sorted(run_dir.glob(pattern))]
+
+
+def _logs_of_earlier(project: Project, run_id: str) -> Iterator[Callable[[], str]]:
+    for folder in _runs(project):
+        if folder.name != run_id:
+            yield partial(_remove_logs, folder)
+
+
+def _remove_logs(folder: Path) -> str:
+    logs = _logs(folder)
+    size = sum(path.stat().st_size for path in logs)
+    for path in logs:
+        path.unlink(missing_ok=True)
+    return f"the stage logs of run {folder.name} were removed ({_mb(size)} MB)" if size else ""
+
+
+def _partials(project: Project) -> Iterator[Callable[[], str]]:
+    for pattern in ("*.partial", "*/*.partial", ".work/*/*.partial"):
+        for folder in sorted(project.models.glob(pattern)):
+            yield partial(_remove_folder, project, folder, "unfinished")
+    yield partial(_clean_store, project)
+
+
+def _clean_store(project: Project) -> str:
+    """Remove what a backup that could not be finished left behind, unless one is being made by hand."""
+    lock = ProjectLock(project.backups / ".lock")
+    left = [*project.backups.glob(".partial-*"), *project.backups.glob(".objects/.incoming-*")]
+    if not left or not lock.acquire():
+        return ""
+    try:
+        for path in left:
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+    finally:
+        lock.release()
+    return f"{len(left)} unfinished parts of a backup were removed"
+
+
+def _backed_up(project: Project) -> Iterator[Callable[[], str]]:
+    """Checkpoints and adapters that may go if a backup holds them, oldest first."""
+    for folder in [*_old_checkpoints(project), *_old_adapters(project)]:
+        yield partial(_remove_if_backed_up, project, folder)
+
+
+def _old_checkpoints(project: Project) -> list[Path]:
+    found: list[Path] = []
+    for work in sorted((project.models / ".work").glob("*")):
+        whole = [path for path in work.glob("checkpoint-*") if (path / "manifest.json").is_file()]
+        whole.sort(key=_step)
+        best = {Path(str((read_object(p / "trainer_state.json") or {}).get(_BEST))).name for p in whole[-1:]}
+        found += [path for path in whole[:-_NEWEST] if path.name not in best]
+    return found
+
+
+_BEST = "best_model_checkpoint"
+
+
+def _step(folder: Path) -> int:
+    match = _CHECKPOINT.fullmatch(folder.name)
+    return int(match[1]) if match else -1
+
+
+def _old_adapters(project: Project) -> list[Path]:
+    champion = str((read_object(project.models / "champion.json") or {}).get("version", "")).removeprefix("v")
+    known = list_versions(project.models)
+    if (project.models / "champion.json").exists() and not champion.isdigit():
+        return []  # unreadable: which one is the best is not known
+    old = [version for version in known[:-_NEWEST] if str(version) != champion]
+    return [adapter_dir(project.models, version) for version in old]
+
+
+def _remove_if_backed_up(project: Project, folder: Path) -> str:
+    label = _backup_of(project, folder)
+    if label is None:
+        return ""
+    words = _remove_folder(project, folder, "older")
+    name = project.relative(folder)
+    return f"{words}; backup {label} holds {name}: python scripts/18_restore_backup.py {label}"
+
+
+def _backup_of(project: Project, folder: Path) -> str | None:
+    """Return a snapshot that holds every file of `folder`, read back from the disk just now; or None."""
+    try:
+        wanted = {name: str(digest) for name, digest in read_manifest(folder)["files"].items()}
+    except InputError:
+        return None
+    place = project.relative(folder)
+    for path in sorted(project.backups.glob("*/manifest.json"), reverse=True):
+        snapshot = read_object(path) or {}
+        if snapshot.get("verified_at") and _holds(path.parent, snapshot, place, wanted):
+            return path.parent.name
+    return None
+
+
+def _holds(backup: Path, snapshot: dict[str, Any], place: str, wanted: dict[str, str]) -> bool:
+    files = snapshot.get("files")
+    if not isinstance(files, dict):
+        return False
+    for name, digest in wanted.items():
+        entry, copy = files.get(f"{place}/{name}"), backup / "files" / place / name
+        if not isinstance(entry, dict) or entry.get("sha256") != digest:
+            return False
+        if not copy.is_file() or sha256_file(copy) != digest:
+            return False
+    return bool(wanted)
+
+
+def _remove_folder(project: Project, folder: Path, what: str) -> str:
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    shutil.rmtree(folder)
+    return f"{what} {project.relative(folder)} was removed ({_mb(size)} MB)"
+
+
+def _mb(size: int) -> str:
+    return f"{size / 2**20:.1f}"
