@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -26,7 +26,7 @@ from nightforge.pipeline.ladder import RungMemory
 from nightforge.pipeline.notify import NO_PROGRESS
 from nightforge.pipeline.plan import Plan
 from nightforge.pipeline.recorder import Recorder
-from nightforge.pipeline.recovery import Recovery
+from nightforge.pipeline.recovery import Again, Recovery
 from nightforge.pipeline.registry import StageSpec
 from nightforge.pipeline.retry import RESUME_COMMAND, WAITS_S, Ending, Verdict, judge, max_tries
 from nightforge.pipeline.stall import Limits
@@ -60,13 +60,6 @@ class Policy:
 
     waits_s: Mapping[str, tuple[float, ...]] = field(default_factory=lambda: WAITS_S)
     grace: Grace = Grace()
-
-
-class Again(NamedTuple):
-    """When a stage is tried again, and what will be different."""
-
-    wait_s: float
-    change: str = ""
 
 
 class Runner:
@@ -143,24 +136,20 @@ class Runner:
         self._recovery.begin_stage(spec)
         verdict = self._take_up(spec, number)
         if verdict is None:
+            if not self._wait_for_room(spec, full):
+                return Verdict("stopped", "stopped", "stopped while waiting for room on the disk")
             number += 1
-            verdict = self._with_room(spec, number, limit, full)
+            verdict = self._attempt(spec, number, limit)
         while True:
-            if verdict.outcome == "failed" and verdict.kind == "disk_full" and self._services.room:
-                # A full disk uses up no attempt. # ops Q3
-                number, limit, full = number + 1, limit + 1, full + 1
-                self._schedule(spec, number, limit, verdict, Again(least_wait_s(self._services.room, full)))
-                verdict = self._with_room(spec, number, limit, full)
-                continue
-            full = 0
-            follows = self._recovery.after(spec, number, verdict)
+            full = full + 1 if verdict.kind == "disk_full" and self._services.room else 0
+            follows = self._what_follows(spec, number, verdict, full)
             if isinstance(follows, Verdict):
                 return follows
             number, limit = number + 1, follows.max_attempts
-            self._schedule(spec, number, limit, verdict, Again(follows.wait_s, follows.change))
-            if not self._wait(follows.wait_s):
+            self._schedule(spec, number, follows, verdict)
+            if not (full or self._wait(follows.wait_s)) or not self._wait_for_room(spec, full):
                 return Verdict("stopped", "stopped", "stopped while waiting for the next attempt")
-            verdict = self._with_room(spec, number, limit, full)
+            verdict = self._attempt(spec, number, limit)
 
     def _wait(self, seconds: float) -> bool:
         """Wait for a retry; False as soon as a stop is requested. # ops S3"""
@@ -171,24 +160,29 @@ class Runner:
             self._tick()
         return self.state.stop is None
 
-    def _schedule(self, spec: StageSpec, number: int, limit: int, verdict: Verdict, again: Again) -> None:
+    def _what_follows(self, spec: StageSpec, number: int, verdict: Verdict, full: int) -> Again | Verdict:
+        """Decide about another attempt; a full disk uses up none. # ops Q3"""
+        if full and self._services.room is not None:
+            wait_s = least_wait_s(self._services.room, full)
+            return Again(wait_s, self.state.stage(spec.key).max_attempts + 1, policy_of(verdict.kind).change)
+        return self._recovery.after(spec, number, verdict)
+
+    def _schedule(self, spec: StageSpec, number: int, follows: Again, verdict: Verdict) -> None:
         self._recorder.record(
             "retry_scheduled",
             stage=spec.key,
             attempt=number,
-            max_attempts=limit,
-            next_at=_later(self._services.clock.now(), again.wait_s),
+            max_attempts=follows.max_attempts,
+            next_at=_later(self._services.clock.now(), follows.wait_s),
             words=policy_of(verdict.kind).words,
             cause=verdict.message,
-            change=again.change,
+            change=follows.change,
         )
 
-    def _with_room(self, spec: StageSpec, number: int, limit: int, times: int) -> Verdict:
-        """Run an attempt as soon as the disks have room for it."""
-        services = self._services
-        if not wait_for_room(services.room, spec, self._recorder, services.clock, self._tick, times):
-            return Verdict("stopped", "stopped", "stopped while waiting for room on the disk")
-        return self._attempt(spec, number, limit)
+    def _wait_for_room(self, spec: StageSpec, times: int) -> bool:
+        return wait_for_room(
+            self._services.room, spec, self._recorder, self._services.clock, self._tick, times
+        )
 
     def _take_up(self, spec: StageSpec, number: int) -> Verdict | None:
         """Go on watching an attempt whose orchestrator is gone; None when there is none."""
