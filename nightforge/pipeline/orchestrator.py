@@ -49,6 +49,7 @@ from nightforge.pipeline.guards import Guards
 from nightforge.pipeline.hardware import HardwareSampler
 from nightforge.pipeline.history import TimingHistory
 from nightforge.pipeline.journal import STATE, Journal, StateFiles, load_run
+from nightforge.pipeline.limits import StallLimits
 from nightforge.pipeline.notify import Notifier
 from nightforge.pipeline.options import Options
 from nightforge.pipeline.preflight import check
@@ -303,6 +304,7 @@ def _services(
         history=history.of_stages,
         rungs=context.project.logs / "oom_rungs.json",
         gpu=sampler.gpu_name,
+        limits=StallLimits(context.project.stall_limits, run.config, lambda: sampler.latest),
     )
 
 
