@@ -151,7 +151,8 @@ def test_a_stage_that_cannot_be_started_is_told(bench: Bench) -> None:
     bench.numbers += 1
     base = {
         "stage": "04", "attempt": 1, "attempts": str(bench.folder / "attempts"), "tag": "t", "argv": ["x.py"],
-        "env": {}, "events": "e", "events_offset": 0, "log": "l", "limits": all_limits(), "grace": [1], "speaks": True,
+        "env": {}, "events": "e", "events_offset": 0, "log": "l", "limits": all_limits(), "grace": [1],
+        "speaks": True,
     }  # fmt: skip
     guard = bench.guards.start({**base, **order})
     assert guard is None or guard.wait(10)
@@ -289,12 +290,13 @@ def tell(**event):
 _HANGS = {
     "sleep": "time.sleep(60)",
     "busy loop": "while True: pass",
-    "interpreter lock held in C": "while True: ctypes.PyDLL(None).sleep(60)",
+    "interpreter lock held in C": "while True: library.sleep(60)",
     "stopped": "os.kill(os.getpid(), signal.SIGSTOP); time.sleep(60)",
     "deadlocked pipe": "r, w = os.pipe(); os.read(r, 1)",
 }
 _LISTENS = """
 import ctypes, faulthandler, os, signal, threading
+library = ctypes.PyDLL(None)
 stacks = open(pathlib.Path(__file__).with_name('stacks.txt'), 'w')
 faulthandler.register(signal.SIGUSR1, stacks, all_threads=True)
 tell(type='start', stacks=stacks.name)
@@ -313,9 +315,7 @@ def test_a_hang_is_warned_of_looked_into_twice_and_ended(hang: str, number: int,
     record = bench.finish(bench.start(body, limits=(0.4, 0.8), grace_s=0.5))
     assert time.monotonic() - began < 10.8
     assert (record["ended_for"], record["survivors"]) == ("stall", [])
-    assert record["stacks_equal"] is (
-        hang != "busy loop" or record["stacks_equal"]
-    )  # a loop has several lines
+    assert record["stacks_equal"] is True
     assert bench.signs()[:4] == ["silent", "stacks", "stacks", "asked"]
     assert (bench.folder / "stacks.txt").read_text().count("hang_in_the_main_loop") == 2
     snapshot = (bench.folder / "04.snapshot.txt").read_text()
@@ -331,7 +331,7 @@ def test_a_stuck_save_is_caught_by_its_own_limit_although_a_thread_beats(bench: 
             "tell(type='watch', phase='first_step')\n"
             "for n in range(8):\n    time.sleep(0.05); tell(type='progress', done=n, total=9, unit='steps')\n"
             "tell(type='watch', phase='save', done=0)\n"
-            "def write_to_a_disk_that_is_gone():\n    threading.Lock().acquire(); r, w = os.pipe(); os.read(r, 1)\n"
+            "def write_to_a_disk_that_is_gone():\n    r, w = os.pipe(); os.read(r, 1)\n"
             "write_to_a_disk_that_is_gone()\n"
         )
     )
@@ -355,6 +355,7 @@ def test_the_guard_tells_which_limit_holds_and_what_was_survived(bench: Bench) -
     assert record["longest_s"]["teardown"] < 2
 
 
+@pytest.mark.slow
 def test_a_script_that_never_reports_is_watched_by_its_output(bench: Bench) -> None:
     body = "import time\nfor n in range(6):\n    print(n, flush=True); time.sleep(0.2)\ntime.sleep(60)\n"
     record = bench.finish(bench.start(body, limits=(0.2, 0.3), speaks=False, grace_s=1, output=(0.5, 0.8)))

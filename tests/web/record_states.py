@@ -118,6 +118,12 @@ def nodes_of(stages):
     return msgspec.to_builtins(made)
 
 
+def watch(quiet_since, phase="start", limit_s=900.0, **extra):
+    """What the guard tells of the running stage."""
+    told = {"phase": phase, "quiet_since": at(quiet_since), "warn_s": min(300.0, limit_s / 2)}
+    return {**told, "limit_s": limit_s, "origin": "configured", "slow": False, **extra}
+
+
 def state(status, current=None, into=0, **extra):
     """One run: stages before `current` succeeded, it itself `into` seconds old, the rest pending."""
     clock, stages, position = 2.0, [], None
@@ -167,7 +173,12 @@ def state(status, current=None, into=0, **extra):
         "resumable": False,
     }
     if current:
-        value["current"] = {"stage": current, "since": at(clock - into), "last_progress_at": at(clock - 2)}
+        value["current"] = {
+            "stage": current,
+            "since": at(clock - into),
+            "last_progress_at": at(clock - 2),
+            "watch": watch(clock - 2),
+        }
     value.update(extra)
     value["nodes"] = nodes_of(stages)
     return value
@@ -184,6 +195,7 @@ def training(step=142, **extra):
     row["metrics"] = {"loss": 0.4123, "learning_rate": 0.00041, "tokens_per_s": 4380, "grad_norm": 0.84}
     row["step"] = {"id": "4.3", "title": "training loop"}
     row["eta_s"] = [40, 58]
+    value["current"]["watch"].update(phase="step", limit_s=10800.0)
     value["curve"] = curve(step)
     value["eta"] = {"remaining_s": [104, 152], "done_at": [at(205), at(253)]}
     value["alerts"] = [
@@ -273,9 +285,25 @@ def exam():
     row["metrics"] = {"valid": 0.96, "score": 0.742, "tokens_per_s": 1910}
     row["step"] = {"id": "6.2", "title": "exam_01"}
     row["eta_s"] = [22, 31]
+    value["current"]["watch"].update(phase="generate", limit_s=1800.0)
     value["curve"] = curve(230)
     value["answers"] = answers()
     value["eta"] = {"remaining_s": [38, 55], "done_at": [at(205), at(222)]}
+    return value
+
+
+def slow():
+    """A training that has shown no progress for 14 minutes."""
+    value = training(96)
+    value["current"]["last_progress_at"] = at(100 - 840)
+    value["current"]["since"] = at(100 - 2400)
+    value["current"]["watch"] = watch(
+        100 - 840, "save", 2400.0, slow=True, origin="learned from 3 runs", warn_s=600.0
+    )
+    detail = "600 s without progress; it is ended and tried again after 2400 s"
+    value["alerts"] = [alert("04", "warning", "No progress", detail, None)]
+    value["updated_at"] = at(100)
+    value["heartbeat"] = {"at": at(100), "stage_at": at(99)}
     return value
 
 
@@ -426,6 +454,7 @@ def main():
         "running_training": training(),
         "running_exam": exam(),
         "running_gpu": gpu(),
+        "slow": slow(),
         "retrying": retrying(),
         "failed": failed(),
         "stopping": stopping(),
