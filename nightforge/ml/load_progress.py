@@ -32,12 +32,11 @@ class LoadCounter:
 
     def bar_class(self) -> type:
         """Return the class of bar for downloads; it draws nothing that was not drawn before."""
-        from huggingface_hub import utils
+        from huggingface_hub.utils.tqdm import tqdm
 
         counter = self
-        plain: Any = vars(utils)["tqdm"]
 
-        class CountedBar(plain):  # type: ignore[misc]
+        class CountedBar(tqdm):
             def update(self, n: float | None = 1) -> Any:
                 counter.add(int(n or 0))
                 return super().update(n)
