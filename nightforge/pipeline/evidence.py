@@ -47,9 +47,12 @@ class Stacks:
         """Take the newest dump in."""
         if self._file is None or not self.arrived():
             return
-        with self._file.open("rb") as file:
-            file.seek(self._size)
-            text = file.read().decode(errors="replace")
+        try:
+            with self._file.open("rb") as file:
+                file.seek(self._size)
+                text = file.read().decode(errors="replace")
+        except OSError:
+            return  # the file is for people as well; not to compare it costs nothing else
         self._taken.append(main_stack(text))
         if len(self._taken) > 1:
             self.equal = self._taken[-1] == self._taken[-2]
@@ -61,7 +64,7 @@ class Stacks:
 
     def forget(self) -> None:
         """It has moved: what follows is another silence."""
-        self._taken = []
+        self._taken, self.equal = [], None
 
     def _length(self) -> int:
         try:
@@ -113,7 +116,7 @@ def _linux_row(pid: int) -> str | None:
         fields = (folder / "stat").read_text().rpartition(")")[2].split()
         pages = int((folder / "statm").read_text().split()[1])
         command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-    except OSError:
+    except (OSError, IndexError):
         return None  # ended meanwhile
     seconds = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     megabytes = pages * os.sysconf("SC_PAGE_SIZE") / 2**20
