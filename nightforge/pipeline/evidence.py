@@ -75,9 +75,9 @@ class Stacks:
 
 def main_stack(text: str) -> str:
     """Return the stack of the main thread from a dump of faulthandler, which names it last. What other
-    threads do is no sign of progress.
+    threads do is no sign of progress, nor is which of them took the signal, as the headline says.
     """
-    return text[max(text.rfind("Thread 0x"), text.rfind("thread 0x"), 0) :]
+    return text[max(text.rfind("hread 0x"), 0) :].partition("\n")[2]
 
 
 def take_snapshot(path: Path, title: str, pids: Sequence[int]) -> None:

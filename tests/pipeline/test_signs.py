@@ -123,6 +123,11 @@ def test_two_dumps_are_equal_when_the_main_thread_stands_still(tmp_path: Path) -
     assert (stacks.equal, stacks.again) == (None, False)
     dump(2, 7)
     assert (stacks.equal, stacks.again) == (True, True)
+    stacks.ask()
+    with path.open("a") as file:  # this time the main thread took the signal
+        file.write(DUMP.format(other=2, main=7).replace("Thread 0x00007f02", "Current thread 0x00007f02"))
+    stacks.read()
+    assert stacks.equal is True
     stacks.forget()
     dump(3, 7)
     assert not stacks.again
