@@ -66,6 +66,8 @@ def pipeline(folder: Path, count: int) -> float:
             hardware=lambda: None,
             remember=lambda key, seconds: None,
             history=dict,
+            rungs=folder / "oom_rungs.json",
+            gpu=lambda: "cpu",
             limits=StallLimits(project.stall_limits, Config(), lambda: None),
         )
         time.sleep(0.5)  # the first guard is ready, as it is in a real run by the time a stage starts
