@@ -23,6 +23,7 @@ from nightforge.core.processes import TAG_VARIABLE  # noqa: E402
 from nightforge.pipeline.attempts import StageContext  # noqa: E402
 from nightforge.pipeline.guards import Guards  # noqa: E402
 from nightforge.pipeline.journal import Journal, StateFiles  # noqa: E402
+from nightforge.pipeline.limits import StallLimits  # noqa: E402
 from nightforge.pipeline.plan import Plan  # noqa: E402
 from nightforge.pipeline.recorder import Recorder  # noqa: E402
 from nightforge.pipeline.registry import StageSpec  # noqa: E402
@@ -65,6 +66,9 @@ def pipeline(folder: Path, count: int) -> float:
             hardware=lambda: None,
             remember=lambda key, seconds: None,
             history=dict,
+            rungs=folder / "oom_rungs.json",
+            gpu=lambda: "cpu",
+            limits=StallLimits(project.stall_limits, Config(), lambda: None),
         )
         time.sleep(0.5)  # the first guard is ready, as it is in a real run by the time a stage starts
         started = time.monotonic()

@@ -12,6 +12,7 @@ import { metricWords, showHardware, showTroubles } from "./panels.js";
 import { link, now } from "./poll.js";
 import { showStages } from "./stages.js";
 import { bannerOf, currentStage, isActive, mark, naturalStage, stageOf } from "./status.js";
+import { watchWords } from "./watch.js";
 
 const chosen = { stage: null, middle: null };
 const log = logView(byId("log"));
@@ -80,8 +81,12 @@ function showNow(state, banner, at) {
   byId("now-bar").hidden = !known;
   byId("now-bar").firstElementChild.style.width = known ? `${Math.min(100, (100 * done) / total)}%` : "0";
   const words = [known ? `${number(done)}/${number(total)} ${text(unit)}` : text(stage.step?.title), ...metricWords(stage, 2)];
-  if (banner.kind === "live") words.push(newsWords(state, stage, at));
+  const watch = banner.kind === "live" && stage.status === "running" ? watchWords(state, at) : null;
+  if (banner.kind === "live" && !watch) words.push(newsWords(state, stage, at));
   setText(byId("now-words"), words.filter(Boolean).join(" · "));
+  byId("watch").hidden = !watch;
+  setClass(byId("watch"), watch?.slow ? "small slow" : "small muted");
+  setText(byId("watch"), watch ? `${watch.slow ? `${mark("warning")} ` : ""}${watch.words}` : "");
 }
 
 function newsWords(state, stage, at) {

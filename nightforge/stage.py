@@ -19,6 +19,7 @@ import logging
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -48,6 +49,7 @@ class Reporter:
         self._show = show
         self._disk_full_said = False
         self._phase = ""
+        self._watched: tuple[str, float] = ("", 0.0)  # phase last told, and when
 
     def phase(self, step: str, title: str) -> None:
         """Enter a sub-step such as `4.3`, `training loop`."""
@@ -66,6 +68,16 @@ class Reporter:
         goes on. # ops B1, C9
         """
         self._send("mark", value=value, unit=unit, resumed=resumed)
+
+    def watch(self, phase: str, done: int = 0) -> None:
+        """Say which of the guard's limits holds from now on: `load`, `first_step`, `step`, `eval`, `save` or
+        `generate`. `done` counts units within it, such as weights loaded; told at most once per second.
+        """
+        before, told_at = self._watched
+        now_s = time.monotonic()
+        if phase != before or now_s - told_at >= 1.0:
+            self._watched = (phase, now_s)
+            self._send("watch", phase=phase, done=done)
 
     def metric(self, **values: float | int | str | None) -> None:
         """State results by name; a later value of the same name replaces the earlier one."""

@@ -3,6 +3,7 @@
 Without it an unmounted drive would look like an empty folder on the system disk, and be filled. # ops M4
 """
 
+import itertools
 import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -97,29 +98,45 @@ def check_mirror(project: Project, folder: Path) -> str | None:
     return None
 
 
-def sync_mirror(project: Project, folder: Path, local: Store, keep: Keep | None, disk: Disk) -> MirrorStatus:
+def sync_mirror(
+    project: Project,
+    folder: Path,
+    local: Store,
+    keep: Keep | None,
+    disk: Disk,
+    on_copied: Callable[[int], None] = lambda count: None,
+) -> MirrorStatus:
     """Copy every local snapshot the mirror lacks, verify, thin out. A bad mirror is a status, no error.
 
-    `keep` None: nothing is removed.
+    `keep` None: nothing is removed. `on_copied` hears how many files are on the mirror by now.
     """
     path = str(folder)
     try:
         refusal = check_mirror(project, folder)
         if refusal:
             return MirrorStatus(path, "missing", f"{refusal}; nothing was written")
-        return _sync(project, folder, local, keep, disk)
+        return _sync(project, folder, Store(folder, disk), local, keep, on_copied)
     except (OSError, NightforgeError) as error:
         words = error.message if isinstance(error, NightforgeError) else f"{error.strerror or error}"
         return MirrorStatus(path, "failed", f"the mirror {folder} could not be updated: {words}")
 
 
-def _sync(project: Project, folder: Path, local: Store, keep: Keep | None, disk: Disk) -> MirrorStatus:
-    def guard() -> None:
+def _sync(
+    project: Project,
+    folder: Path,
+    remote: Store,
+    local: Store,
+    keep: Keep | None,
+    on_copied: Callable[[int], None],
+) -> MirrorStatus:
+    files = itertools.count(1)
+
+    def before_each_file() -> None:
         refusal = check_mirror(project, folder)
         if refusal:
             raise _MirrorGone(refusal)
+        on_copied(next(files))
 
-    remote = Store(folder, disk)
     copied: list[str] = []
     with remote.locked():
         remote.clean()
@@ -128,7 +145,7 @@ def _sync(project: Project, folder: Path, local: Store, keep: Keep | None, disk:
         for snapshot in wanted:
             if remote.folder(snapshot.label).exists():
                 remote.remove(snapshot.label)  # a damaged copy of a snapshot that is good here
-            _copy(local, remote, snapshot, guard)
+            _copy(local, remote, snapshot, before_each_file)
             copied.append(snapshot.label)
         newest = [snapshot.label for snapshot in remote.listing().snapshots][-1:]
         check = verify_snapshot(remote, newest[0]) if newest else None
@@ -140,15 +157,15 @@ def _sync(project: Project, folder: Path, local: Store, keep: Keep | None, disk:
     return MirrorStatus(str(folder), "ok", words, tuple(copied), utc_now())
 
 
-def _copy(local: Store, remote: Store, snapshot: Manifest, guard: Callable[[], None]) -> None:
+def _copy(local: Store, remote: Store, snapshot: Manifest, before_each_file: Callable[[], None]) -> None:
     fresh = 0
     for path, entry in snapshot.files.items():
-        guard()
+        before_each_file()
         stored, new = remote.add(local.file(snapshot.label, path))
         if stored != entry:
             raise InputError(f"{snapshot.label}: {path} is damaged in {local.root}, so it was not mirrored")
         fresh += entry.size if new else 0
-    guard()
+    before_each_file()
     remote.publish(msgspec.structs.replace(snapshot, new_bytes=fresh), utc_now)
 
 

@@ -80,6 +80,7 @@ def _make(
     previous = snapshots[-1] if snapshots else None
     _require_space(store, content)
     report.phase("16.2", "copy what is new, read everything back")
+    report.watch("save")
     draft = _store_files(store, content, request, report, should_stop)
     if request.trigger == "scheduled" and previous is not None and previous.content == draft.content:
         store.collect_garbage()
@@ -203,7 +204,10 @@ def _mirror(
     if folder is None:
         return MirrorStatus(None, "off", "no mirror is configured")
     report.phase("16.4", "second copy")
-    status = sync_mirror(project, folder, Store(project.backups, request.disk), keep, request.mirror_disk)
+    store = Store(project.backups, request.disk)
+    status = sync_mirror(
+        project, folder, store, keep, request.mirror_disk, lambda count: report.watch("save", count)
+    )
     if status.status != "ok":
         fix = "python scripts/16_backup.py --init-mirror" if "never set up" in status.message else None
         report.alert(

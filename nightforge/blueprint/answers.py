@@ -15,6 +15,7 @@ from nightforge.config.rungs import generation_batch
 from nightforge.core import versions
 from nightforge.core.errors import InputError
 from nightforge.core.paths import Project
+from nightforge.core.reporting import Report
 from nightforge.ml.chat import encode_prompt
 from nightforge.ml.generation import Answer, Settings, Tally, generate_batch
 from nightforge.ml.loading import Loaded, load
@@ -47,13 +48,19 @@ class Author:
             )
 
 
-def open_author(config: Config, project: Project, adapter: Path | None, base: bool = False) -> Author:
+def open_author(
+    config: Config,
+    project: Project,
+    adapter: Path | None,
+    base: bool = False,
+    report: Report | None = None,
+) -> Author:
     """Load the adapter in `adapter`, else the newest one, else (with `base`) the bare base model.
 
     Raises InputError when there is no adapter yet.
     """
     folder = None if base else adapter or newest_adapter(project)
-    loaded = load(config, project, adapter=folder)
+    loaded = load(config, project, adapter=folder, report=report)
     prompt_file = folder / "system_prompt.txt" if folder else None
     system = (
         prompt_file.read_text(encoding="utf-8")

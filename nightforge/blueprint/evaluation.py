@@ -78,6 +78,7 @@ def run_evaluation(
         other = _test_adapter(config, project, report, should_stop, (selection.compare, tests))
         outcome["compare"] = compare(outcome, other)
     report.phase("7.5", "save")
+    report.watch("save")
     partial = selection.quick or selection.tier
     suffix = f"-{'quick' if selection.quick else 'tier' + str(selection.tier)}" if partial else ""
     write_json(project.results / "evaluations" / f"{outcome['version']}{suffix}.json", outcome)
@@ -131,9 +132,10 @@ def _test_adapter(
 ) -> dict[str, Any]:
     folder, tests = subject
     report.phase("7.1", f"load {version_name(folder) if folder else 'the newest adapter'}")
-    author = open_author(config, project, folder)
+    author = open_author(config, project, folder, report=report)
     report.message(author.loaded.info.sentence())
     report.phase("7.2", f"{len(tests)} tests")
+    report.watch("generate")
     started = time.monotonic()
     graded: dict[int, dict[str, Any]] = {}
 

@@ -72,7 +72,7 @@ def run_exam(
     exposures = {prompt.hash: exposure(prompt, index) for prompt in prompts}
     report.phase("6.2", "load the model")
     folder = None if request.base else request.adapter or newest_adapter(project)
-    author = open_author(config, project, folder, base=request.base)
+    author = open_author(config, project, folder, base=request.base, report=report)
     report.message(author.loaded.info.sentence())
     sittings = []
     if folder is not None:
@@ -107,6 +107,7 @@ def sit(
     context: tuple[Config, Request],
 ) -> dict[str, Any]:
     """Let one version answer what it has not answered yet, write and return its summary."""
+    report.watch("generate")
     _open_folder(sitting)
     known = _answered(sitting, prompts)
     open_prompts = [prompt for prompt in prompts if prompt.hash not in known]

@@ -80,8 +80,9 @@ def run_inference(
             "nothing to answer: give --prompt TEXT, --batch FILE or --interactive",
             next_command='python scripts/07_inference.py --prompt "When the game starts, print \\"hello\\"."',
         )
-    author = open_author(config, project, args.model)
+    author = open_author(config, project, args.model, report=report)
     report.message(author.loaded.info.sentence())
+    report.watch("generate")
     if args.prompt:
         valid = answer_prompt(author, args.prompt, sys.stdout, sys.stderr)
         return {"version": author.version, "answers": 1, "valid": int(valid)}

@@ -121,6 +121,7 @@ def build_tiny_base(
     report.phase("3.2", f"pre-train {tiny.pretrain_steps} steps")
     reading = documents(tiny.seed + 1, exclude)
     model, losses = pretrain(tokenizer, tiny, reading, report, should_stop)
+    report.watch("save")
     model.save_pretrained(partial)
     tokenizer.save_pretrained(partial)
     seconds = round(time.monotonic() - started, 1)
@@ -299,6 +300,7 @@ def pretrain(
         for o in optimizers
     ]
     batches = _batches(tokenizer, tiny, reading)
+    report.watch("first_step")
     losses: list[float] = []
     for step in range(1, tiny.pretrain_steps + 1):
         if should_stop():
@@ -313,6 +315,7 @@ def pretrain(
             schedule.step()
             optimizer.zero_grad(set_to_none=True)
         losses.append(float(loss.detach()))
+        report.watch("step")
         if step % 10 == 0 or step == tiny.pretrain_steps:
             report.progress(step, tiny.pretrain_steps, "steps")
             recent = losses[-10:]

@@ -89,7 +89,7 @@ def train_adapter(
         )
     report.phase("3.4", f"base model {config.model.base_model}")
     torch.manual_seed(config.training.seed)
-    loaded = load(config, project, for_training=True)
+    loaded = load(config, project, for_training=True, report=report)
     report.message(loaded.info.sentence())
     encoded = encode_rows(loaded.tokenizer, rows, system, config)
     report.metric(
@@ -194,6 +194,7 @@ def save_adapter(model: Any, made: Made, project: Project, report: Report) -> in
     partial.mkdir(parents=True)
     info, fitted = made.loaded.info, made.fitted
     report.phase("4.4", f"save adapter v{version}")
+    report.watch("save")
     model.peft_config["default"].base_model_name_or_path = info.base_model  # a name, not this machine's path
     # The vocabulary is never resized; "auto" would ask the model hub whether it was.
     model.save_pretrained(partial, save_embedding_layers=False)

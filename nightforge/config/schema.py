@@ -138,15 +138,36 @@ class Training(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class StallDetection(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """When silence is a stall. Only progress resets the clock; there is no wall-clock limit."""
+    """When silence is a stall. Only progress resets the clock; there is no wall-clock limit. Each phase of a
+    stage has its own limit: what stands here, or 5 times the longest interval of earlier runs where that is
+    more (`logs/stall_limits.json`).
+    """
 
-    stall_warn_seconds: Annotated[Positive, doc("seconds without progress until a warning")] = 300
+    stall_warn_seconds: Annotated[
+        Positive, doc("seconds without progress until a warning; at the latest at half of the limit")
+    ] = 300
     stall_kill_seconds: Annotated[
-        Positive, doc("seconds without progress until a stage is stopped and retried")
+        Positive,
+        doc("seconds without progress until a stage is stopped and retried, where no other key holds"),
     ] = 900
     stall_kill_seconds_training: Annotated[
-        Positive, doc("the same for training, whose first step may compile kernels")
+        Positive, doc("the same for the steps of a training, the first of which may compile kernels")
     ] = 10800
+    stall_kill_seconds_load: Annotated[Positive, doc("seconds until the next part of a model is loaded")] = (
+        1800
+    )
+    stall_kill_seconds_eval: Annotated[
+        Positive, doc("seconds until the next batch is evaluated or answered")
+    ] = 1800
+    stall_kill_seconds_save: Annotated[
+        Positive, doc("seconds without progress while a checkpoint, an adapter or a backup is written")
+    ] = 1800
+    stall_kill_seconds_teardown: Annotated[
+        Positive, doc("seconds a finished stage has for its exit; it counts as done all the same")
+    ] = 600
+    stall_kill_seconds_output: Annotated[
+        Positive, doc("seconds without output, for a script that never reports progress")
+    ] = 21600
     kill: Annotated[bool, doc("false: warn only, never stop a silent stage")] = True
 
 

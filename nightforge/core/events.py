@@ -14,7 +14,9 @@ from nightforge.core.atomic import append_whole
 from nightforge.core.clock import utc_now
 from nightforge.core.failpoints import reach
 
-EVENT_TYPES = frozenset("start phase progress mark metric curve node message alert answer error done".split())
+EVENT_TYPES = frozenset(
+    "start phase progress watch mark metric curve node message alert answer error done".split()
+)
 # What must survive a power cut; everything else is only written.
 _DURABLE = frozenset({"start", "error", "done"})
 

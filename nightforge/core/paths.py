@@ -90,6 +90,10 @@ class Project:
         return self.logs / "step_timing_history.json"
 
     @property
+    def stall_limits(self) -> Path:
+        return self.logs / "stall_limits.json"
+
+    @property
     def server_pid(self) -> Path:
         return self.logs / "dashboard_server.pid"
 

@@ -41,6 +41,48 @@ class ReportProgress(TrainerCallback):
             self._report.curve(state.global_step, **values)
 
 
+class ReportPhases(TrainerCallback):
+    """Tell the guard what the loop is doing: a long evaluation or save is no slow step. Comes last, when all
+    others have said what they want done after a step.
+    """
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._evaluated = 0
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._report.watch("first_step")
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._report.watch(_next_phase(control))
+
+    def on_prediction_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._evaluated += 1
+        self._report.watch("eval", self._evaluated)
+
+    def on_evaluate(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._report.watch("save" if control.should_save else "step")
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._report.watch("step")
+
+
+def _next_phase(control: TrainerControl) -> str:
+    if control.should_evaluate:
+        return "eval"
+    return "save" if control.should_save else "step"
+
+
 class StopAtBoundary(TrainerCallback):
     """Save and leave at the next step boundary once a stop was asked for."""
 

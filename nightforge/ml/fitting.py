@@ -28,7 +28,14 @@ from nightforge.core.room import Reserve
 from nightforge.ml import checkpoints
 from nightforge.ml.adapters import folded
 from nightforge.ml.batching import LengthGrouped, RightPad, Rows
-from nightforge.ml.callbacks import FiniteLoss, ProveResume, ReportProgress, StopAtBoundary, curve_values
+from nightforge.ml.callbacks import (
+    FiniteLoss,
+    ProveResume,
+    ReportPhases,
+    ReportProgress,
+    StopAtBoundary,
+    curve_values,
+)
 from nightforge.ml.chat import Example, pad_id
 from nightforge.ml.muon import Muon
 from nightforge.ml.oom import memory_of
@@ -181,7 +188,7 @@ def fit(
         train_dataset=Rows(train),
         eval_dataset=Rows(held_out) if held_out else None,
         data_collator=RightPad(pad_id(tokenizer)),
-        callbacks=[ReportProgress(report), stop, ProveResume(resumed_from)],
+        callbacks=[ReportProgress(report), stop, ProveResume(resumed_from), ReportPhases(report)],
     )
     trainer.remove_callback(PrinterCallback)
     started = time.monotonic()

@@ -21,10 +21,12 @@ import torch
 from nightforge.config import Config
 from nightforge.core.errors import InputError, StageError
 from nightforge.core.paths import Project
+from nightforge.core.reporting import Report
 from nightforge.core.versions import read_manifest
 from nightforge.ml import memory
 from nightforge.ml.adapters import attach_adapter
 from nightforge.ml.gpu import visible_gpus
+from nightforge.ml.load_progress import counted_load
 from nightforge.ml.sources import Source, find_source
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -98,13 +100,21 @@ def pick_dtype(config: Config, device: str) -> torch.dtype:
 
 
 def load(
-    config: Config, project: Project, *, adapter: Path | None = None, for_training: bool = False
+    config: Config,
+    project: Project,
+    *,
+    adapter: Path | None = None,
+    for_training: bool = False,
+    report: Report | None = None,
 ) -> Loaded:
-    """Load base model, tokenizer and (optionally) an adapter exactly as the configuration says.
+    """Load base model, tokenizer and (optionally) an adapter exactly as the configuration says; `report`
+    hears of the phase and of every weight.
 
     Raises InputError for a model that is not there, does not fit, or cannot be quantised as asked.
     """
     started = time.monotonic()
+    if report is not None:
+        report.watch("load")
     device = prepare_device(config)
     source = find_source(config, project)
     if adapter is not None:
@@ -114,7 +124,8 @@ def load(
     need = memory.estimate(counts, config, dtype, device, for_training)
     memory.require(need, memory.available(device, config), device, source.name)
 
-    model = _load_base(config, source, dtype, device)
+    with counted_load(report) as counter:
+        model = _load_base(config, source, dtype, device, counter.bar_class())
     tokenizer = _load_tokenizer(source)
     if adapter is not None:
         model = attach_adapter(model, adapter)
@@ -165,7 +176,7 @@ def _check_adapter(adapter: Path, source: Source) -> None:
         )
 
 
-def _load_base(config: Config, source: Source, dtype: torch.dtype, device: str) -> Any:
+def _load_base(config: Config, source: Source, dtype: torch.dtype, device: str, bar_class: type) -> Any:
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging as library_logging
 
@@ -178,6 +189,7 @@ def _load_base(config: Config, source: Source, dtype: torch.dtype, device: str) 
         revision=source.revision,
         dtype=dtype,
         device_map={"": "cuda:0" if device == "cuda" else "cpu"},
+        tqdm_class=bar_class,
         **extra,
     )
     if quantized:

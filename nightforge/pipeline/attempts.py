@@ -36,6 +36,7 @@ class Ended(NamedTuple):
     survivors: tuple[int, ...] = ()
     host_out_of_memory: bool = False  # the kernel ended processes for memory while it ran
     log_tail: tuple[str, ...] = ()  # of an attempt that failed: the last lines of its output
+    longest_s: Mapping[str, float] = {}  # without progress, by phase
 
 
 class Attempt(Protocol):
@@ -95,6 +96,7 @@ class StageContext:
             "log": str(log),
             "log_bytes": self.log_bytes,
             "limits": list(limits),
+            "speaks": _calls_the_library(self.project.root / spec.script),
             "grace": list(grace),
         }
         # The intent stands before the deed: after a crash it tells whose processes to look for, and after a
@@ -168,7 +170,13 @@ def _ended(record: Mapping[str, Any]) -> Ended:
         raise OSError(str(record["error"]))
     survivors = tuple(int(pid) for pid in record.get("survivors", ()))
     full = bool(record.get("oom_kills"))
-    return Ended(int(record["exit_code"]), record.get("ended_for"), survivors, full)
+    return Ended(
+        int(record["exit_code"]),
+        record.get("ended_for"),
+        survivors,
+        full,
+        longest_s=record.get("longest_s") or {},
+    )
 
 
 def _tail(log: Path) -> tuple[str, ...]:
@@ -183,6 +191,14 @@ def _tail(log: Path) -> tuple[str, ...]:
         return ()
     heads = [at for at, line in enumerate(lines) if line.startswith(_HEAD)]
     return tuple(lines[heads[-1] + 1 if heads else 0 :][-LOG_LINES:])
+
+
+def _calls_the_library(script: Path) -> bool:
+    """Tell whether a script reports progress at all; one that does not is watched by its output. # ops H9"""
+    try:
+        return b"nightforge.stage" in script.read_bytes()
+    except OSError:
+        return True  # it cannot be started either, and that has words of its own
 
 
 def settle(path: Path) -> int:

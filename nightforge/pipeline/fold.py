@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from nightforge.pipeline.classes import policy_of
 from nightforge.pipeline.nodes import nodes_of
-from nightforge.pipeline.stage_fold import fold_stage_event
+from nightforge.pipeline.stage_fold import fold_stage_event, fold_watch
 from nightforge.pipeline.states import (
     Alert,
     Change,
@@ -273,6 +273,10 @@ def _stage_event(state: LiveState, event: Event) -> LiveState:
     return fold_stage_event(state, event["stage"], event["event"], event["time"])
 
 
+def _watched(state: LiveState, event: Event) -> LiveState:
+    return fold_watch(state, event, event["time"])
+
+
 def _alert(state: LiveState, event: Event) -> LiveState:
     alert = Alert(
         at=event["time"],
@@ -323,6 +327,7 @@ _HANDLERS: dict[str, Callable[[LiveState, Event], LiveState]] = {
     "run_ended": _run_ended,
     "run_interrupted": _run_interrupted,
     "stage_event": _stage_event,
+    "watched": _watched,
     "alert": _alert,
     "estimated": _estimated,
     "heartbeat": _heartbeat,
@@ -348,7 +353,7 @@ _TRANSITIONS = frozenset(
     }
 )
 # Observations of the moment: shown, not journaled; the next one replaces them.
-_EPHEMERAL = frozenset({"estimated", "heartbeat", "hardware"})
+_EPHEMERAL = frozenset({"watched", "estimated", "heartbeat", "hardware"})
 
 
 def is_transition(event: Event) -> bool:

@@ -9,7 +9,7 @@ Files in `attempts/` of the run folder, `KEY-N` for attempt N of stage KEY:
 
     KEY-N.order.json   written by the orchestrator before the guard starts anything
     KEY-N.guard.json   who guards, who is guarded
-    KEY-N.signs.jsonl  silence, stack dumps, requests to end, as they happen
+    KEY-N.signs.jsonl  phase and limit, silence, stack dumps, requests to end, as they happen
     KEY-N.end.json     an order from outside to end the stage now
     KEY-N.exit.json    the exit record; written last
 """
@@ -32,12 +32,14 @@ from nightforge.core.failpoints import be, reach
 from nightforge.core.host_memory import oom_kills
 from nightforge.core.processes import identity_of
 from nightforge.core.tree import Tree
+from nightforge.pipeline.evidence import Stacks, take_snapshot
 from nightforge.pipeline.output import HEAD_BYTES, Pump
 from nightforge.pipeline.stall import Limits
 from nightforge.pipeline.supervise import Grace, Supervisor
 
 _TICK_S = 0.1
 _DUMP_S = 1.0  # time for the stage to write its stacks
+_TELL_S = 1.0  # phase and limit are told at most this often, and not at all of a stage that is done sooner
 
 
 def main() -> None:
@@ -98,7 +100,10 @@ class Guard:
         self._name = Path(order["attempts"]) / f"{order['stage']}-{order['attempt']}"
         self._events = Path(order["events"])
         self._offset = int(order["events_offset"])
-        self._listens = False  # the stage dumps its stacks when asked
+        self._stacks = Stacks()
+        self._pump: Pump | None = None
+        self._told_at = _lived_now()
+        self._told_limit: tuple[Any, ...] = ()
         self._asked = False
         self._oom_kills = 0
 
@@ -117,17 +122,18 @@ class Guard:
             self._write_exit(None, None, [], 0, f"could not be started: {error.strerror or error}")
             return
         reach("tree.after")
-        pump = Pump(tree.output, Path(order["log"]), int(order.get("log_bytes", 2 * HEAD_BYTES)) // 2)
+        half_bytes = int(order.get("log_bytes", 2 * HEAD_BYTES)) // 2
+        pump = self._pump = Pump(tree.output, Path(order["log"]), half_bytes)
         pump.start()
         self._write_record(tree)
-        limits, grace = Limits(*order["limits"]), Grace(*order["grace"])
-        watch = Supervisor(limits, grace, time.monotonic())
+        limits, grace = Limits.of(order["limits"]), Grace(*order["grace"])
+        watch = Supervisor(limits, grace, _lived_now(), speaks=order["speaks"])
         code = self._watch(tree, watch)
         reach("end.before")
         survivors = tree.kill()
         reach("end.after")
         pump.finish()
-        self._write_exit(code, watch.ended_for, survivors, pump.dropped_bytes)
+        self._write_exit(code, watch, survivors, pump.dropped_bytes)
 
     def _hear(self, *_: object) -> None:
         self._asked = True  # a stray signal to the guard must end the stage in order, never orphan it
@@ -135,33 +141,79 @@ class Guard:
     def _watch(self, tree: Tree, watch: Supervisor) -> int:
         while True:
             code = tree.wait(_TICK_S)
-            events, self._offset = read_events(self._events, self._offset)
-            self._listens = self._listens or any(event.get("stacks") for event in events)
+            moves = watch.moves
             if code is not None:
+                watch.live(_lived_now(), self._news(), self._output())
                 return code
-            action = watch.observe(time.monotonic(), events, self._told())
+            action = watch.observe(_lived_now(), self._news(), self._told(), self._output())
+            if watch.moves != moves:
+                self._stacks.forget()
+            self._tell(watch)
             if action == "warn":
-                self._sign("silent", silent_s=round(watch.silent_s, 1))
+                limit_s = round(watch.limit.kill_s, 1) if watch.kills else None
+                self._sign("silent", silent_s=round(watch.silent_s, 1), phase=watch.phase, limit_s=limit_s)
+            elif action == "dump":
+                self._dump(tree)
             elif action == "terminate":
-                if watch.ended_for == "stall" and self._moves_after_a_dump(tree, watch):
+                if watch.ended_for != "stop" and self._moves_after_a_dump(tree, watch):
                     continue
-                self._sign("asked", reason=watch.ended_for)
+                self._sign("asked", reason=watch.ended_for, equal=self._stacks.equal)
                 tree.terminate()
             elif action == "kill":
                 self._sign("forced")
                 tree.kill()
 
-    def _moves_after_a_dump(self, tree: Tree, watch: Supervisor) -> bool:
-        """Take the stacks, then look a last time: whoever moved is not ended. # ops H6, H7"""
-        if self._listens:
-            tree.dump()
-            tree.wait(_DUMP_S)
-            self._sign("stacks")
+    def _news(self) -> list[dict[str, Any]]:
+        """Read what the stage has told since the last look."""
         events, self._offset = read_events(self._events, self._offset)
-        if watch.reprieve(time.monotonic(), events):
+        for event in events:
+            if event.get("stacks"):
+                self._stacks.listen(str(event["stacks"]))
+        return events
+
+    def _output(self) -> int:
+        return self._pump.seen_bytes if self._pump else 0
+
+    def _tell(self, watch: Supervisor) -> None:
+        """Say which limit holds, when it has changed, and of gaps in time."""
+        if watch.gap_s:
+            self._sign("gap", seconds=round(watch.gap_s))
+        limit, now_s = watch.limit, _lived_now()
+        if now_s - self._told_at < _TELL_S or (watch.phase, limit) == self._told_limit:
+            return
+        self._told_at, self._told_limit = now_s, (watch.phase, limit)
+        kill_s = round(limit.kill_s, 1) if watch.kills else None
+        told = {"warn_s": round(limit.warn_s, 1), "limit_s": kill_s, "origin": limit.origin}
+        self._sign("limit", phase=watch.phase, **told)
+
+    def _dump(self, tree: Tree) -> None:
+        """Have the stacks of all threads written. # ops H6"""
+        if not self._stacks.listens:
+            return
+        self._stacks.ask()
+        tree.dump()
+        deadline = time.monotonic() + _DUMP_S
+        while time.monotonic() < deadline and not self._stacks.arrived():
+            if tree.wait(_TICK_S) is not None:
+                break
+        tree.wait(_TICK_S)  # the rest of the text
+        self._stacks.read()
+        self._sign("stacks", again=self._stacks.again)
+
+    def _moves_after_a_dump(self, tree: Tree, watch: Supervisor) -> bool:
+        """Take the evidence, then look a last time: whoever moved is not ended. # ops H6, H7"""
+        self._dump(tree)
+        key, attempt = self._order["stage"], self._order["attempt"]
+        title = f"{utc_now()} stage {key}, attempt {attempt}: {watch.silent_s:.0f} s in phase {watch.phase}"
+        take_snapshot(self._snapshot_path(), title, [pid for pid, _ in tree.members()])
+        if watch.reprieve(_lived_now(), self._news(), self._output()):
+            self._stacks.forget()
             self._sign("false_alarm")
             return True
         return False
+
+    def _snapshot_path(self) -> Path:
+        return self._events.with_name(f"{self._order['stage']}.snapshot.txt")
 
     def _told(self) -> bool:
         return self._asked or self._name.with_name(self._name.name + ".end.json").exists()
@@ -190,11 +242,14 @@ class Guard:
         self._write("guard.json", record, patience_s=5.0, durable=False)  # no guard outlives a power cut
 
     def _write_exit(
-        self, code: int | None, ended_for: str | None, survivors: list[int], dropped: int, error: str = ""
+        self, code: int | None, watch: Supervisor | None, survivors: list[int], dropped: int, error: str = ""
     ) -> None:
         record = {
             "exit_code": code,
-            "ended_for": ended_for,
+            "ended_for": watch.ended_for if watch else None,
+            "longest_s": watch.longest() if watch else {},
+            "gaps": watch.gaps if watch else 0,
+            "stacks_equal": self._stacks.equal,
             "survivors": survivors,
             "dropped_bytes": dropped,
             "peak_memory_bytes": _peak_memory(),
@@ -218,6 +273,11 @@ class Guard:
                 if time.monotonic() >= deadline:
                     return  # the orchestrator then takes the guard for lost
                 time.sleep(1.0)
+
+
+def _lived_now() -> float:
+    """Return seconds of a clock that goes on while the computer sleeps, so that a sleep is seen as a gap."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.monotonic()
 
 
 def _peak_memory() -> int | None:

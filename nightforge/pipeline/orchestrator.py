@@ -51,6 +51,7 @@ from nightforge.pipeline.guards import Guards
 from nightforge.pipeline.hardware import HardwareSampler
 from nightforge.pipeline.history import TimingHistory
 from nightforge.pipeline.journal import STATE, Journal, StateFiles
+from nightforge.pipeline.limits import StallLimits
 from nightforge.pipeline.notify import Notifier
 from nightforge.pipeline.options import Options
 from nightforge.pipeline.preflight import check
@@ -323,6 +324,7 @@ def _services(
         history=history.of_stages,
         rungs=context.project.logs / "oom_rungs.json",
         gpu=sampler.gpu_name,
+        limits=StallLimits(context.project.stall_limits, run.config, lambda: sampler.latest),
     )
 
 

@@ -64,6 +64,7 @@ class Pump(threading.Thread):
         self._head_size = log.stat().st_size if log.exists() else 0
         self._tail_size = 0
         self._splitter = LineSplitter()
+        self.seen_bytes = 0
         self.dropped_bytes = 0
 
     def run(self) -> None:
@@ -74,6 +75,7 @@ class Pump(threading.Thread):
                 break
             if not chunk:
                 break
+            self.seen_bytes += len(chunk)
             self._keep(self._splitter.feed(chunk))
         self._keep(self._splitter.feed(b"", final=True))
 

@@ -107,7 +107,7 @@ def act() -> int:
     arguments = ["--profile", "tiny"]
     for name, value in _SETTINGS.items():
         arguments += ["--set", f"{name}={value}"]
-    policy = Policy(waits_s=waits_s, grace=Grace(5.0, 60.0))
+    policy = Policy(waits_s=waits_s, grace=Grace(5.0))
     return orchestrate(Project.find(), parse_options(arguments), observer=print_line, policy=policy)
 
 

@@ -23,15 +23,16 @@ from nightforge.pipeline.disk import Room, blame_disk, least_wait_s, wait_for_ro
 from nightforge.pipeline.eta import estimate
 from nightforge.pipeline.fold import FINISHED
 from nightforge.pipeline.ladder import RungMemory
-from nightforge.pipeline.notify import NO_PROGRESS
+from nightforge.pipeline.limits import StallLimits
 from nightforge.pipeline.plan import Plan
 from nightforge.pipeline.recorder import Recorder
 from nightforge.pipeline.recovery import Again, Recovery
 from nightforge.pipeline.registry import StageSpec
 from nightforge.pipeline.retry import RESUME_COMMAND, WAITS_S, Ending, Verdict, judge, max_tries
+from nightforge.pipeline.signs import alert_of, watch_of
 from nightforge.pipeline.stall import Limits
 from nightforge.pipeline.states import LiveState
-from nightforge.pipeline.supervise import Grace, stall_limits
+from nightforge.pipeline.supervise import Grace
 
 _TICK_S = 0.1
 _ESTIMATE_S = 2.0
@@ -50,6 +51,7 @@ class Services:
     history: Callable[[], Mapping[str, list[float]]]
     rungs: Path  # where the memory ladder's rungs are remembered
     gpu: Callable[[], str]  # the card's name, or cpu
+    limits: StallLimits
     contents: Contents | None = None  # None: nothing is kept from earlier runs
     room: Room | None = None  # None: nobody looks after the disks
 
@@ -204,7 +206,7 @@ class Runner:
         )
         self._recovery.begin_attempt(spec)
         try:
-            limits = stall_limits(self._config, spec.kind)
+            limits = self._services.limits.of(spec)
             if self._services.contents:
                 self._services.contents.begin(spec, number)
             attempt = self._services.spawn(self._recovery.prepared(spec), number, limits, self._policy.grace)
@@ -254,6 +256,8 @@ class Runner:
                 OSError
             ):  # a full disk costs the record, so the stage runs again next time
                 self._services.contents.finish(spec, number, done.get("result"), done.get("sections"))
+        if verdict.outcome == "succeeded":
+            self._services.limits.learn(spec, ended.longest_s)
         return self._conclude(spec, number, verdict, done.get("result", {}), _note(verdict, last))
 
     def _watch(self, spec: StageSpec, attempt: Attempt, last: dict[str, dict[str, Any]]) -> Ended:
@@ -283,18 +287,12 @@ class Runner:
 
     def _tell(self, spec: StageSpec, sign: dict[str, Any]) -> None:
         """Show what the guard has noticed or done."""
-        kind = sign.get("type")
-        if kind == "silent":
-            self._warn_of_silence(spec, float(sign.get("silent_s", 0.0)))
-        elif kind == "asked":
-            reason = _REASONS.get(str(sign.get("reason")), _REASONS["stop"])
-            self._alert(spec, "warning", "Stage asked to end", reason)
-        elif kind == "stacks":
-            words = f"what every thread was doing is in {spec.key}.stacks.txt of the run folder"
-            self._alert(spec, "info", "Stacks of the silent stage", words)
-        elif kind == "false_alarm":
-            words = "it moved while its stacks were taken; its limit is doubled for this attempt"
-            self._alert(spec, "info", "False alarm", words)
+        watch = watch_of(sign)
+        if watch is not None:
+            self._recorder.record("watched", stage=spec.key, **watch)
+        alert = alert_of(spec.key, sign)
+        if alert is not None:
+            self._alert(spec, *alert)
 
     def _take(self, spec: StageSpec, events: list[dict[str, Any]], last: dict[str, dict[str, Any]]) -> None:
         """Record what the stage reported; of several progress events at once only the newest counts."""
@@ -361,15 +359,6 @@ class Runner:
             "estimated", stages=found.stages, eta=msgspec.to_builtins(found.eta) if found.eta else None
         )
 
-    def _warn_of_silence(self, spec: StageSpec, silent_s: float) -> None:
-        limits = stall_limits(self._config, spec.kind)
-        then = (
-            f"it is ended and tried again after {limits.kill_s:.0f} s"
-            if limits.kill_s is not None
-            else "stall_detection.kill is false, so it is left alone"
-        )
-        self._alert(spec, "warning", NO_PROGRESS, f"{silent_s:.0f} s without progress; {then}")
-
     def _alert(self, spec: StageSpec, level: str, title: str, detail: str) -> None:
         self._recorder.record("alert", stage=spec.key, level=level, title=title, detail=detail)
 
@@ -384,13 +373,6 @@ class Runner:
         )
         self._tend_disk()  # the last words are worth the reserve
         return int(code)
-
-
-_REASONS = {
-    "stall": "it made no progress within its limit",
-    "stop": "it was told to stop now",
-    "teardown": "it had written its done record and would not exit",
-}
 
 
 def _note(verdict: Verdict, last: Mapping[str, Mapping[str, Any]]) -> str:

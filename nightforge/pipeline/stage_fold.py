@@ -20,6 +20,7 @@ from nightforge.pipeline.states import (
     Progress,
     StageState,
     Step,
+    Watch,
 )
 
 Event = dict[str, Any]
@@ -34,8 +35,11 @@ def fold_stage_event(state: LiveState, key: str, event: Event, now: str) -> Live
     """Apply one event of stage `key`, seen at `now`; a damaged one changes nothing but the heartbeat."""
     beat = Heartbeat(state.heartbeat.at if state.heartbeat else now, stage_at=now)
     state = replace(state, heartbeat=beat)
-    if state.current and state.current.stage == key and event.get("type") in PROGRESS_EVENTS:
-        state = replace(state, current=replace(state.current, last_progress_at=now))
+    if state.current and state.current.stage == key and _is_progress(state, key, event):
+        current = replace(state.current, last_progress_at=now)
+        if current.watch:
+            current = replace(current, watch=replace(current.watch, quiet_since=now, slow=False))
+        state = replace(state, current=current)
     handler = _HANDLERS.get(str(event.get("type")))
     if handler is None:
         return state
@@ -43,6 +47,43 @@ def fold_stage_event(state: LiveState, key: str, event: Event, now: str) -> Live
         return handler(state, key, event, now)
     except (KeyError, TypeError, ValueError):
         return state  # a stage that reports nonsense must not end the run; the journal keeps its line
+
+
+def fold_watch(state: LiveState, event: Event, now: str) -> LiveState:
+    """Apply what the guard tells of its watch; signs of an attempt that is not shown change nothing."""
+    current = state.current
+    if current is None or current.stage != event["stage"]:
+        return state
+    watch = current.watch
+    if "phase" in event:
+        same = watch is not None and watch.phase == event["phase"]
+        watch = Watch(
+            phase=str(event["phase"]),
+            quiet_since=watch.quiet_since if watch and same else current.last_progress_at,
+            warn_s=event["warn_s"],
+            limit_s=event["limit_s"],
+            origin=str(event["origin"]),
+            slow=bool(watch and same and watch.slow),
+        )
+    elif watch is None:
+        return state
+    elif event.get("slow"):
+        watch = replace(watch, slow=True)
+    else:
+        watch = replace(watch, quiet_since=now, slow=False)
+    return replace(state, current=replace(current, watch=watch))
+
+
+def _is_progress(state: LiveState, key: str, event: Event) -> bool:
+    """A repeated counter is a sign of life, not progress. # ops H1"""
+    if event.get("type") != "progress":
+        return event.get("type") in PROGRESS_EVENTS
+    before = state.stage(key).progress
+    return before is None or (before.done, before.total, before.unit) != (
+        event.get("done"),
+        event.get("total"),
+        event.get("unit", ""),
+    )
 
 
 def thin(points: tuple[Point, ...]) -> tuple[Point, ...]:

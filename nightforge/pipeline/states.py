@@ -67,12 +67,27 @@ class Phase(Struct, frozen=True):
     title: str
 
 
+class Watch(Struct, frozen=True):
+    """What the guard allows the running stage: its phase (`output`: it has no counter), since when its
+    silence counts, how long that is fine and how long it may last (None: for ever), seconds, and where the
+    limit comes from.
+    """
+
+    phase: str
+    quiet_since: str
+    warn_s: float
+    limit_s: float | None
+    origin: str
+    slow: bool = False
+
+
 class Current(Struct, frozen=True):
     """The stage that runs; `last_progress_at` moves only with real progress, never with log lines."""
 
     stage: str
     since: str
     last_progress_at: str
+    watch: Watch | None = None
 
 
 class PreviousCurve(Struct, frozen=True):

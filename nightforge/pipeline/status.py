@@ -63,6 +63,7 @@ def format_status(state: dict[str, Any], url: str | None, now: datetime | None =
     if waiting and status in ACTIVE:
         since = words_for((moment - parse_time(waiting["since"])).total_seconds())
         lines.append(f"Waiting  for {since} for {waiting['words']}")
+    lines += _watch_lines(state, moment) if status in ACTIVE else []
     if status in ACTIVE:
         lines.append(f"Left     {_eta(state.get('eta'))}")
     lines += _trouble_lines(state, moment)
@@ -129,6 +130,17 @@ def _trouble_lines(state: dict[str, Any], moment: datetime) -> list[str]:
         where = f"stage {change['stage']}, {change['setting']}"
         lines.append(f"Changed  {where}: {change['old']} -> {change['new']} ({change['reason']})")
     return lines
+
+
+def _watch_lines(state: dict[str, Any], moment: datetime) -> list[str]:
+    """Say how long the running stage may be silent, and since when it is."""
+    watch = (state.get("current") or {}).get("watch")
+    if not watch:
+        return []
+    silent = words_for((moment - parse_time(watch["quiet_since"])).total_seconds())
+    counted = "no progress counter, no output" if watch["phase"] == "output" else watch["phase"]
+    limit = f"of {words_for(watch['limit_s'])} ({watch['origin']})" if watch["limit_s"] else "(no limit)"
+    return [f"Watch    {'slow: ' if watch['slow'] else ''}{counted}, silent for {silent} {limit}"]
 
 
 def _eta(eta: dict[str, Any] | None) -> str:

@@ -46,6 +46,7 @@ NAMES = (
     "scores.js",
     "stages.js",
     "status.js",
+    "watch.js",
 )
 
 _TYPES = {

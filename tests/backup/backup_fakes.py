@@ -24,6 +24,8 @@ class Reports:
 
     def progress(self, done: int, total: int, unit: str) -> None: ...
 
+    def watch(self, phase: str, done: int = 0) -> None: ...
+
     def message(self, text: str) -> None:
         self.messages.append(text)
 

@@ -19,6 +19,7 @@ NOT_NEEDED = {
     ("core/atomic.py", "sync_folder"),
     ("pipeline/doctor.py", "_disk"),
     ("pipeline/history.py", "_load"),
+    ("pipeline/limits.py", "_load"),
 }
 
 

@@ -18,6 +18,7 @@ KINDS = [
     ("running_training", 1, "Running"),
     ("running_exam", 1, "Running"),
     ("running_gpu", 1, "Running"),
+    ("slow", 1, "Running"),
     ("retrying", 1, "Waiting to retry"),
     ("waiting_room", 1, "Waiting for room on the disk"),
     ("failed", 60, "Failed in Merge"),
@@ -71,11 +72,17 @@ def test_the_live_page_answers_its_questions_without_scrolling(
     tab = open_tab()
     with serving(project_of(tmp_path, "running_training")) as site:
         tab.goto(f"{site.url}/dashboard/live.html")
-        assert "142/230 steps" in tab.text("#now-words") and "last progress" in tab.text("#now-words")
+        assert "142/230 steps" in tab.text("#now-words")
+        watched = tab.text("#watch")
+        assert watched.startswith("steps · last progress") and watched.endswith("limit 3\u202fh, configured")
         assert "done" in tab.text("#times") and RUN_ID in tab.text("#identity")
         assert "step  295/230" in tab.text(".log")
         height = tab.page.evaluate("document.documentElement.scrollHeight")
         assert height <= 800
+        put_state(site.project, recorded("slow"), LOG)
+        tab.page.locator("#watch.slow", has_text="no progress for 14\u202fmin").wait_for()
+        assert "ended and started again after 40\u202fmin · limit learned from 3 runs" in tab.text("#watch")
+        assert tab.page.evaluate("document.documentElement.scrollHeight") <= 800
         for kind, title in (("failed", "Failed in Merge"), ("finished", "Finished")):
             put_state(site.project, recorded(kind))
             tab.page.locator("#title", has_text=title).wait_for()

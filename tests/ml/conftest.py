@@ -24,6 +24,7 @@ class SilentReport:
         self.steps: list[int] = []
         self.texts: list[str] = []
         self.marks: list[tuple[int, str, bool]] = []
+        self.watched: list[tuple[str, int]] = []
 
     def phase(self, step: str, title: str) -> None:
         self.texts.append(f"{step} {title}")
@@ -33,6 +34,9 @@ class SilentReport:
 
     def mark(self, value: int, unit: str, resumed: bool = False) -> None:
         self.marks.append((value, unit, resumed))
+
+    def watch(self, phase: str, done: int = 0) -> None:
+        self.watched.append((phase, done))
 
     def metric(self, **values: Any) -> None:
         pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,10 @@ def test_loss_falls_and_every_logging_step_is_reported(
     assert all("lr" in values for _, values in report.curves if "loss" in values)
     assert losses[-1] < losses[0] - 1
     assert [step for step, values in report.curves if "eval_loss" in values] == [4, 8, 12]
+    phases = [phase for phase, _ in itertools.groupby(phase for phase, _ in report.watched)]
+    assert phases == (
+        "first_step step save step eval step save step eval step save step eval save step".split()
+    )  # saved after 3, 6, 9 and 12, evaluated after 4, 8 and 12
 
 
 def test_a_stopped_and_resumed_training_equals_an_uninterrupted_one(config: Config, tmp_path: Path) -> None:

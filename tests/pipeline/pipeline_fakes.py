@@ -14,11 +14,12 @@ from nightforge.pipeline.attempts import Ended
 from nightforge.pipeline.disk import Room
 from nightforge.pipeline.fold import Event
 from nightforge.pipeline.journal import Journal, StateFiles
+from nightforge.pipeline.limits import StallLimits
 from nightforge.pipeline.plan import Plan
 from nightforge.pipeline.recorder import Recorder
 from nightforge.pipeline.registry import StageSpec
 from nightforge.pipeline.runner import Policy, Runner, Services
-from nightforge.pipeline.stall import Limits
+from nightforge.pipeline.stall import OUTPUT, PHASES, Limit, Limits
 from nightforge.pipeline.states import LiveState, StageState
 from nightforge.pipeline.supervise import Grace, Supervisor
 
@@ -40,6 +41,12 @@ class FakeClock:
 
     def sleep(self, seconds: float) -> None:
         self.seconds += max(seconds, 0.001)
+
+
+def same_limits(warn_s: float, kill_s: float | None) -> Limits:
+    """The same limit for every phase; None: nothing is ever ended."""
+    limit = Limit(warn_s, 10**6 if kill_s is None else kill_s)
+    return Limits({phase: limit for phase in (*PHASES, OUTPUT)}, kill_s is not None)
 
 
 @dataclass
@@ -83,11 +90,14 @@ class FakeAttempt:
         self._seen += ready
         if self._code is None:
             self._act(self._watch.observe(self._clock.seconds, ready, self._told))
-        return None if self._code is None else Ended(self._code, self._watch.ended_for)
+        if self._code is None:
+            return None
+        return Ended(self._code, self._watch.ended_for, longest_s=self._watch.longest())
 
     def _act(self, action: str) -> None:
         if action == "warn":
-            self._signs.append({"type": "silent", "silent_s": self._watch.silent_s})
+            limit_s = self._watch.limit.kill_s if self._watch.kills else None
+            self._signs.append({"type": "silent", "silent_s": self._watch.silent_s, "limit_s": limit_s})
         elif action == "terminate":
             self.calls.append("terminate")
             self._signs.append({"type": "asked", "reason": self._watch.ended_for})
@@ -187,6 +197,7 @@ class World:
             room=self.room,
             rungs=self.folder / "oom_rungs.json",
             gpu=lambda: self.gpu,
+            limits=StallLimits(self.folder / "stall_limits.json", self.config, lambda: None),
         )
         return Runner(self.plan, self.config, self.recorder, services, policy).run()
 

@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pipeline_fakes import same_limits
 
 from nightforge.core.atomic import write_json
 from nightforge.core.paths import Project
 from nightforge.core.processes import TAG_VARIABLE, identity_of
 from nightforge.core.records import guard_of, guarded_stage, order_path, read_object
 from nightforge.pipeline.guards import GuardHandle, Guards
+from nightforge.pipeline.stall import Limit, Limits
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks through /proc")
 
@@ -37,6 +39,15 @@ def eventually(check: Callable[[], Any], limit_s: float = 15.0) -> bool:
     return False
 
 
+def all_limits(
+    same: tuple[float, float | None] = (60.0, None), other: dict[str, tuple[float, float]] | None = None
+) -> list[Any]:
+    """The same limits for all phases but those named, as an order carries them."""
+    limits = same_limits(*same)
+    phases = {**limits.phases, **{name: Limit(*pair) for name, pair in (other or {}).items()}}
+    return list(Limits(phases, limits.kill))
+
+
 class Bench:
     """Runs scripts under real guards in a folder."""
 
@@ -50,7 +61,9 @@ class Bench:
         self,
         code: str,
         limits: tuple[float, float | None] = (60.0, None),
-        grace: tuple[float, float] = (5, 5),
+        grace_s: float = 5.0,
+        speaks: bool = True,
+        **phases: tuple[float, float],
     ) -> GuardHandle:
         self.numbers += 1
         script = self.folder / f"stage{self.numbers}.py"
@@ -67,8 +80,9 @@ class Bench:
                 "events": str(self.folder / "04.events.jsonl"),
                 "events_offset": 0,
                 "log": str(self.folder / "04.log"),
-                "limits": limits,
-                "grace": grace,
+                "limits": all_limits(limits, phases),
+                "grace": [grace_s],
+                "speaks": speaks,
             }
         )
         assert guard is not None
@@ -77,9 +91,12 @@ class Bench:
     def record(self, kind: str) -> dict[str, Any] | None:
         return read_object(order_path(self.folder, "04", self.numbers, kind))
 
-    def signs(self) -> list[str]:
+    def told(self) -> list[dict[str, Any]]:
         path = order_path(self.folder, "04", self.numbers, "signs", ".jsonl")
-        return [json.loads(line)["type"] for line in path.read_text().splitlines()] if path.exists() else []
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def signs(self) -> list[str]:
+        return [sign["type"] for sign in self.told() if sign["type"] != "limit"]
 
     def finish(self, guard: GuardHandle, limit_s: float = 30.0) -> dict[str, Any]:
         assert guard.wait(limit_s)
@@ -134,7 +151,8 @@ def test_a_stage_that_cannot_be_started_is_told(bench: Bench) -> None:
     bench.numbers += 1
     base = {
         "stage": "04", "attempt": 1, "attempts": str(bench.folder / "attempts"), "tag": "t", "argv": ["x.py"],
-        "env": {}, "events": "e", "events_offset": 0, "log": "l", "limits": [1, None], "grace": [1, 1],
+        "env": {}, "events": "e", "events_offset": 0, "log": "l", "limits": all_limits(), "grace": [1],
+        "speaks": True,
     }  # fmt: skip
     guard = bench.guards.start({**base, **order})
     assert guard is None or guard.wait(10)
@@ -203,7 +221,7 @@ def test_an_order_to_end_leaves_nobody_of_the_tree_and_hits_no_stranger(
     stranger = subprocess.Popen([sys.executable, "-c", _SLEEP])
     report = "print(*members, flush=True)\nif globals().get('closes'):\n    os.close(1); os.close(2)"
     body = f"import os, signal, subprocess, sys, time\n{_TREES[shape]}\n{report}\ntime.sleep(60)"
-    guard = bench.start(body, grace=(0.5, 5))
+    guard = bench.start(body, grace_s=0.5)
     pids = [int(text) for text in first_line(bench.folder / "04.log").split()]
     assert all(alive(pid) for pid in pids)
     order_path(bench.folder, "04", 1, "end").write_text("{}")
@@ -272,36 +290,77 @@ def tell(**event):
 _HANGS = {
     "sleep": "time.sleep(60)",
     "busy loop": "while True: pass",
-    "interpreter lock held in C": "ctypes.PyDLL(None).sleep(60)",
+    "interpreter lock held in C": "while True: library.sleep(60)",
     "stopped": "os.kill(os.getpid(), signal.SIGSTOP); time.sleep(60)",
     "deadlocked pipe": "r, w = os.pipe(); os.read(r, 1)",
 }
+_LISTENS = """
+import ctypes, faulthandler, os, signal, threading
+library = ctypes.PyDLL(None)
+stacks = open(pathlib.Path(__file__).with_name('stacks.txt'), 'w')
+faulthandler.register(signal.SIGUSR1, stacks, all_threads=True)
+tell(type='start', stacks=stacks.name)
+def beat():
+    while True: tell(type='message', text='still here'); time.sleep(0.1)
+threading.Thread(target=beat, daemon=True).start()
+"""
 
 
 @linux
 @rounds
 @pytest.mark.parametrize("hang", some_now(_HANGS, ("interpreter lock held in C",)))
-def test_a_hang_is_warned_of_its_stacks_are_taken_and_it_is_ended(
-    hang: str, number: int, bench: Bench
-) -> None:
-    body = _EVENTS + (
-        "import ctypes, faulthandler, os, signal, threading\n"
-        "stacks = open(pathlib.Path(__file__).with_name('stacks.txt'), 'w')\n"
-        "faulthandler.register(signal.SIGUSR1, stacks, all_threads=True)\n"
-        "tell(type='start', stacks='stacks.txt')\n"
-        "def beat():\n"
-        "    while True: tell(type='message', text='still here'); time.sleep(0.1)\n"
-        "threading.Thread(target=beat, daemon=True).start()\n"
-        f"def hang_in_the_main_loop():\n    {_HANGS[hang]}\n"
-        "hang_in_the_main_loop()\n"
-    )
+def test_a_hang_is_warned_of_looked_into_twice_and_ended(hang: str, number: int, bench: Bench) -> None:
+    body = _EVENTS + _LISTENS + f"def hang_in_the_main_loop():\n    {_HANGS[hang]}\nhang_in_the_main_loop()\n"
     began = time.monotonic()
-    record = bench.finish(bench.start(body, limits=(0.4, 0.8), grace=(0.5, 5)))
+    record = bench.finish(bench.start(body, limits=(0.4, 0.8), grace_s=0.5))
     assert time.monotonic() - began < 10.8
+    assert (record["ended_for"], record["survivors"]) == ("stall", [])
+    assert record["stacks_equal"] is True
+    assert bench.signs()[:4] == ["silent", "stacks", "stacks", "asked"]
+    assert (bench.folder / "stacks.txt").read_text().count("hang_in_the_main_loop") == 2
+    snapshot = (bench.folder / "04.snapshot.txt").read_text()
+    assert "stage1.py" in snapshot and "nvidia-smi" in snapshot.lower()
+
+
+@linux
+def test_a_stuck_save_is_caught_by_its_own_limit_although_a_thread_beats(bench: Bench) -> None:
+    body = (
+        _EVENTS
+        + _LISTENS
+        + (
+            "tell(type='watch', phase='first_step')\n"
+            "for n in range(8):\n    time.sleep(0.05); tell(type='progress', done=n, total=9, unit='steps')\n"
+            "tell(type='watch', phase='save', done=0)\n"
+            "def write_to_a_disk_that_is_gone():\n    r, w = os.pipe(); os.read(r, 1)\n"
+            "write_to_a_disk_that_is_gone()\n"
+        )
+    )
+    record = bench.finish(bench.start(body, limits=(30, 60), grace_s=0.5, save=(0.6, 1.2)))
+    assert (record["ended_for"], record["stacks_equal"]) == ("stall", True)
+    warned = next(sign for sign in bench.told() if sign["type"] == "silent")
+    assert (warned["phase"], warned["limit_s"]) == ("save", 1.2)
+    assert "write_to_a_disk_that_is_gone" in (bench.folder / "stacks.txt").read_text()
+    assert {"start", "first_step"} <= set(record["longest_s"]) and "save" not in record["longest_s"]
+
+
+def test_the_guard_tells_which_limit_holds_and_what_was_survived(bench: Bench) -> None:
+    body = _EVENTS + (
+        "tell(type='start')\ntell(type='watch', phase='load', done=0)\ntime.sleep(1.6)\n"
+        "tell(type='watch', phase='load', done=9)\ntell(type='done', result={})\n"
+    )
+    record = bench.finish(bench.start(body, load=(3, 7)))
+    told = next(sign for sign in bench.told() if sign["type"] == "limit")
+    assert (told["phase"], told["warn_s"], told["limit_s"], told["origin"]) == ("load", 3, None, "configured")
+    assert 1.4 < record["longest_s"]["load"] < 4
+    assert record["longest_s"]["teardown"] < 2
+
+
+@pytest.mark.slow
+def test_a_script_that_never_reports_is_watched_by_its_output(bench: Bench) -> None:
+    body = "import time\nfor n in range(6):\n    print(n, flush=True); time.sleep(0.2)\ntime.sleep(60)\n"
+    record = bench.finish(bench.start(body, limits=(0.2, 0.3), speaks=False, grace_s=1, output=(0.5, 0.8)))
     assert record["ended_for"] == "stall"
-    assert record["survivors"] == []
-    assert bench.signs()[:3] == ["silent", "stacks", "asked"]
-    assert "hang_in_the_main_loop" in (bench.folder / "stacks.txt").read_text()
+    assert (bench.folder / "04.log").read_text().split() == list("012345")
 
 
 @pytest.mark.slow
@@ -316,7 +375,7 @@ def test_a_stage_that_progresses_slowly_is_left_alone(bench: Bench) -> None:
 
 def test_a_finished_stage_that_will_not_exit_is_ended(bench: Bench) -> None:
     body = _EVENTS + "tell(type='done', result={})\ntime.sleep(60)\n"
-    assert bench.finish(bench.start(body, grace=(1, 0.3)))["ended_for"] == "teardown"
+    assert bench.finish(bench.start(body, grace_s=1, teardown=(0.1, 0.3)))["ended_for"] == "teardown"
 
 
 @linux
@@ -333,7 +392,7 @@ def test_the_server_leaves_with_its_orchestrator_and_its_guards_stay(tmp_path: P
         "stage": "04", "attempt": 1, "attempts": str(tmp_path / "attempts"), "tag": "t",
         "argv": [str(tmp_path / "stage.py")], "cwd": str(tmp_path), "env": dict(os.environ),
         "events": str(tmp_path / "e"), "events_offset": 0, "log": str(tmp_path / "l"),
-        "limits": [60, None], "grace": [5, 5],
+        "limits": all_limits(), "grace": [5], "speaks": True,
     }  # fmt: skip
     (tmp_path / "order.json").write_text(json.dumps(order))
     root = str(Path(__file__).resolve().parents[2])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pipeline_fakes import DONE, Script, World
+from pipeline_fakes import DONE, Script, World, same_limits
 
 from nightforge.config import Config
 from nightforge.config.schema import StallDetection, Training
@@ -18,9 +18,8 @@ from nightforge.core.paths import Project
 from nightforge.core.processes import identity_of
 from nightforge.core.records import record_path
 from nightforge.pipeline.fold import Event
-from nightforge.pipeline.journal import load_run
 from nightforge.pipeline.orchestrator import close_interrupted
-from nightforge.pipeline.stall import Limits
+from nightforge.pipeline.rebuild import load_run
 from nightforge.pipeline.supervise import Grace
 
 CONFIG = Config(training=Training(batch_size=4, gradient_accumulation_steps=1))
@@ -194,7 +193,7 @@ def test_the_own_marks_of_an_attempt_that_is_taken_up_again_are_no_loss(tmp_path
     world.recorder.record("stage_started", stage="training", attempt=1, max_attempts=3)
     world.recorder.record("stage_event", stage="training", event=mark(200))
     world.recorder.record("run_resumed", pid=2, goes_on="training")
-    world.left["training"] = world.spawn(world.plan.stages[0], 1, Limits(60, None), Grace())
+    world.left["training"] = world.spawn(world.plan.stages[0], 1, same_limits(60, None), Grace())
     assert world.run() == 0
     assert [alert for alert in world.state.alerts if alert.level == "critical"] == []
     assert (world.state.errors[0].mark_before, world.state.errors[0].mark_after) == (100, 200)

@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pipeline_fakes import DONE, FakeAttempt, Script, World
+from pipeline_fakes import DONE, FakeAttempt, Script, World, same_limits
 
 from nightforge.config import Config
 from nightforge.config.schema import StallDetection
 from nightforge.pipeline.attempts import GUARD_LOST, Ended
 from nightforge.pipeline.fold import fold
+from nightforge.pipeline.limits import StallLimits
 from nightforge.pipeline.rebuild import load_run
 from nightforge.pipeline.registry import StageSpec
 from nightforge.pipeline.runner import Policy
-from nightforge.pipeline.stall import Limits
 from nightforge.pipeline.supervise import Grace
 
 ERROR = {"type": "error", "kind": "stage", "message": "broken", "next_command": None}
@@ -149,15 +149,30 @@ def test_a_silent_stage_is_warned_of_then_ended_and_tried_again(tmp_path: Path) 
     assert 10 + 27 <= world.spawned_at[1] <= 11 + 33
 
 
-def test_training_has_its_own_limit(tmp_path: Path) -> None:
-    world = World(tmp_path, {"training": [Script.done(90)]}, silent(5, 10, 100))
+def test_the_steps_of_a_training_have_their_own_limit(tmp_path: Path) -> None:
+    begins = (2.0, {"type": "watch", "phase": "first_step", "done": 0})
+    script = Script(0, 90, [begins, (89, DONE)])
+    world = World(tmp_path, {"training": [script]}, silent(5, 10, 100))
     assert world.run() == 0
     assert len(world.attempts) == 1
 
 
+def test_only_a_success_teaches_and_the_next_run_has_learned(tmp_path: Path) -> None:
+    def exam(seconds: float, code: int = 0) -> Script:
+        answers = [(seconds * n, {"type": "answer"}) for n in range(1, 4)]
+        return Script(code, seconds * 3.5, [*answers, (seconds * 3.4, DONE)] if code == 0 else answers)
+
+    world = World(tmp_path, {"exam": [exam(80, code=1), exam(30), exam(30)]}, silent(50, 100, 100))
+    assert world.run() == 0
+    learned = StallLimits(tmp_path / "stall_limits.json", world.config, lambda: None)
+    limit = learned.of(world.plan.stages[0]).phases["start"]
+    assert limit.origin == "learned from 1 run"
+    assert 150 <= limit.kill_s <= 151
+
+
 def test_a_stage_that_progresses_is_never_ended_however_long_it_takes(tmp_path: Path) -> None:
     steps = [(6.0 * n, {"type": "progress", "done": n, "total": 50, "unit": "steps"}) for n in range(50)]
-    world = World(tmp_path, {"exam": [Script(0, 300, [*steps, (299, DONE)])]}, silent(9, 10, 100))
+    world = World(tmp_path, {"exam": [Script(0, 300, [*steps, (299, DONE)])]}, silent(9, 14, 100))
     assert world.run() == 0
     assert len(world.attempts) == 1
     assert world.state.alerts == ()
@@ -173,7 +188,7 @@ def test_a_finished_stage_that_will_not_exit_is_ended_and_counts_as_done(tmp_pat
     world = World(tmp_path, {"exam": [Script(None, events=[(2, DONE)])]})
     assert world.run() == 0
     assert world.state.stages[0].status == "succeeded"
-    assert 60 <= world.clock.seconds <= 65
+    assert 600 <= world.clock.seconds <= 605
 
 
 def test_a_stage_that_cannot_be_started_is_a_failure_and_not_the_end_of_the_orchestrator(
@@ -214,7 +229,7 @@ def test_an_attempt_that_outlived_its_orchestrator_is_taken_up_not_repeated(tmp_
     assert world.state.stage("training").status == "running"
     began = world.state.stage("training").started_at
     world.clock.sleep(100)
-    world.left["training"] = world.spawn(world.plan.stages[0], 1, Limits(60, None), Grace())
+    world.left["training"] = world.spawn(world.plan.stages[0], 1, same_limits(60, None), Grace())
     assert world.run() == 0
     assert [(key, number) for key, number, _ in world.attempts] == [("training", 1), ("exam", 1)]
     assert [stage.attempt for stage in world.state.stages] == [1, 1]
@@ -228,7 +243,7 @@ def test_a_taken_up_attempt_that_fails_is_tried_again_under_the_next_number(tmp_
     world = World(tmp_path, {"exam": [Script(1), Script.done()]})
     world.recorder.record("stage_started", stage="exam", attempt=1, max_attempts=2)
     world.recorder.record("run_resumed", pid=2, goes_on="exam")
-    world.left["exam"] = world.spawn(world.plan.stages[0], 1, Limits(60, None), Grace())
+    world.left["exam"] = world.spawn(world.plan.stages[0], 1, same_limits(60, None), Grace())
     assert world.run() == 0
     assert [number for _, number, _ in world.attempts] == [1, 2]
 

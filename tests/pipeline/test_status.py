@@ -67,6 +67,26 @@ def test_a_running_run_is_told_with_stage_progress_and_time_left() -> None:
         assert words in text
 
 
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({}, "Watch    save, silent for 1 min 30 s of 30 min 0 s (configured)"),
+        (
+            {"slow": True, "origin": "learned from 3 runs"},
+            "slow: save, silent for 1 min 30 s of 30 min",
+        ),
+        ({"limit_s": None}, "save, silent for 1 min 30 s (no limit)"),
+        ({"phase": "output"}, "no progress counter, no output, silent for 1 min 30 s of"),
+    ],
+)
+def test_the_watch_over_the_running_stage_is_told(changes: dict[str, Any], line: str) -> None:
+    watch = {"phase": "save", "quiet_since": "2026-11-21T17:16:00.000Z", "warn_s": 300.0, "limit_s": 1800.0,
+             "origin": "configured", "slow": False, **changes}  # fmt: skip
+    current = {"stage": "04", "since": "", "last_progress_at": "", "watch": watch}
+    assert line in format_status({**STATE, "current": current}, None, NOW)
+    assert "Watch" not in format_status({**STATE, "current": {**current, "watch": None}}, None, NOW)
+
+
 def test_a_first_run_says_so_instead_of_a_number() -> None:
     assert "first run, no estimate" in format_status({**STATE, "eta": None}, None, NOW)
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
+from recorded_words import MESSAGES, PROGRAM, PROMPTS, SECONDS
 
 from nightforge.pipeline.nodes import nodes_of as pipeline_nodes
 from nightforge.pipeline.registry import BLUEPRINT, PHASES
@@ -21,44 +22,10 @@ START = datetime(2026, 11, 21, 17, 15, 0, tzinfo=UTC)
 RUN_ID = "20261121-171500-3f2a"
 TITLES = list(PHASES.values())
 
-SECONDS = {
-    "03": 7,
-    "13": 1,
-    "20": 4,
-    "06": 3,
-    "08": 1,
-    "00": 9,
-    "16-pre": 2,
-    "04": 110,
-    "16-post": 2,
-    "12": 48,
-    "09": 12,
-    "19": 2,
-    "13-next": 1,
-    "16-exam": 1,
-    "14": 1,
-}
 STAGES = [
     (s.key, s.title, s.phase, s.script, list(s.reads), list(s.writes), SECONDS[s.key]) for s in BLUEPRINT
 ]
 KINDS = {s.key: s.kind for s in BLUEPRINT}
-MESSAGES = {
-    "03": "3,000 rows, 2,941 structures",
-    "13": "120 rows from 6 lessons",
-    "20": "2,611 train, 212 val; no exam answer leaked",
-    "06": "2,823 programs valid",
-    "08": "compact prompt, 412 tokens",
-    "00": "3.3 M parameters, from the cache",
-    "16-pre": "14 files, 21 MB, verified",
-    "04": "held-out loss 0.391",
-    "16-post": "9 files, 4 MB, verified",
-    "12": "180 answers, 97 % valid",
-    "09": "31 of 36 passed",
-    "19": "no critical alert",
-    "13-next": "3 lessons for 5 weak nodes",
-    "16-exam": "5 files, 1 MB, verified",
-    "14": "report written",
-}
 
 
 def at(seconds):
@@ -118,6 +85,12 @@ def nodes_of(stages):
     return msgspec.to_builtins(made)
 
 
+def watch(quiet_since, phase="start", limit_s=900.0, **extra):
+    """What the guard tells of the running stage."""
+    told = {"phase": phase, "quiet_since": at(quiet_since), "warn_s": min(300.0, limit_s / 2)}
+    return {**told, "limit_s": limit_s, "origin": "configured", "slow": False, **extra}
+
+
 def state(status, current=None, into=0, **extra):
     """One run: stages before `current` succeeded, it itself `into` seconds old, the rest pending."""
     clock, stages, position = 2.0, [], None
@@ -168,7 +141,12 @@ def state(status, current=None, into=0, **extra):
         "resumable": False,
     }
     if current:
-        value["current"] = {"stage": current, "since": at(clock - into), "last_progress_at": at(clock - 2)}
+        value["current"] = {
+            "stage": current,
+            "since": at(clock - into),
+            "last_progress_at": at(clock - 2),
+            "watch": watch(clock - 2),
+        }
     value.update(extra)
     value["nodes"] = nodes_of(stages)
     return value
@@ -185,6 +163,7 @@ def training(step=142, **extra):
     row["metrics"] = {"loss": 0.4123, "learning_rate": 0.00041, "tokens_per_s": 4380, "grad_norm": 0.84}
     row["step"] = {"id": "4.3", "title": "training loop"}
     row["eta_s"] = [40, 58]
+    value["current"]["watch"].update(phase="step", limit_s=10800.0)
     value["curve"] = curve(step)
     value["eta"] = {"remaining_s": [104, 152], "done_at": [at(205), at(253)]}
     value["alerts"] = [
@@ -226,32 +205,6 @@ def error(stage, attempt, kind, message, command, when=95, **more):
     }
 
 
-PROMPTS = [
-    ("When the player overlaps the trigger, open the door with a timeline.", True, 0.93, []),
-    ("Every second, regain 5 health while it is under 100.", True, 0.71, ["Clamp"]),
-    ("On begin play, spawn three lanterns along the path.", True, 0.58, ["ForLoop", "MakeTransform"]),
-    ("If the key item is held, unlock the gate, else show a hint.", True, 1.0, []),
-    ("Cast the overlapping actor to BP_Guard and alert it.", False, 0.0, ["CastToBP_Guard", "CallFunction"]),
-    ("Toggle the flashlight when F is pressed.", True, 1.0, []),
-    ("Play a sound and shake the camera when damage is taken.", True, 0.84, []),
-    ("Move the platform between two points forever.", True, 0.66, ["Lerp"]),
-]
-PROGRAM = """BLUEPRINT BP_Lantern : Actor
-GRAPH EventGraph
-NODE n1: Event_BeginPlay
-NODE n2: VariableGet [VarName="Fuel"]
-NODE n3: GreaterThan [B=5.0]
-NODE n4: Branch
-NODE n5: PrintString [InString="lantern lit"]
-NODE n6: SetVisibility [bNewVisibility=false]
-EXEC n1.Then -> n4.Execute
-EXEC n4.True -> n5.Execute
-EXEC n4.False -> n6.Execute
-DATA n2.Value -> n3.A [Float]
-DATA n3.ReturnValue -> n4.Condition [Bool]
-"""
-
-
 def answers():
     return [
         {
@@ -274,9 +227,25 @@ def exam():
     row["metrics"] = {"valid": 0.96, "score": 0.742, "tokens_per_s": 1910}
     row["step"] = {"id": "6.2", "title": "exam_01"}
     row["eta_s"] = [22, 31]
+    value["current"]["watch"].update(phase="generate", limit_s=1800.0)
     value["curve"] = curve(230)
     value["answers"] = answers()
     value["eta"] = {"remaining_s": [38, 55], "done_at": [at(205), at(222)]}
+    return value
+
+
+def slow():
+    """A training that has shown no progress for 14 minutes."""
+    value = training(96)
+    value["current"]["last_progress_at"] = at(100 - 840)
+    value["current"]["since"] = at(100 - 2400)
+    value["current"]["watch"] = watch(
+        100 - 840, "save", 2400.0, slow=True, origin="learned from 3 runs", warn_s=600.0
+    )
+    detail = "600 s without progress; it is ended and tried again after 2400 s"
+    value["alerts"] = [alert("04", "warning", "No progress", detail, None)]
+    value["updated_at"] = at(100)
+    value["heartbeat"] = {"at": at(100), "stage_at": at(99)}
     return value
 
 
@@ -444,6 +413,7 @@ def main():
         "running_training": training(),
         "running_exam": exam(),
         "running_gpu": gpu(),
+        "slow": slow(),
         "retrying": retrying(),
         "waiting_room": waiting_room(),
         "failed": failed(),
