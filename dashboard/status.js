@@ -81,8 +81,19 @@ function active(state, now) {
       command: "python launch_pipeline.py --status",
     };
   }
+  if (state.waiting && state.status !== "stopping") {
+    return { kind: "live", status: "waiting", title: WAITS[state.waiting.kind] ?? "Waiting", detail: waitingWords(state, now), command: null };
+  }
   return { kind: "live", status: state.status, title: TITLES[state.status], detail: activeDetail(state, now), command: null };
 }
+
+/** "GPU 0, held by …" as a sentence, with how long it has been waited; empty when nothing is waited for. */
+export function waitingWords(state, now) {
+  const words = text(state?.waiting?.words);
+  return words ? `Waiting for ${duration(secondsBetween(state.waiting.since, now))} for ${words}. The run goes on by itself; no attempt is used up.` : "";
+}
+
+const WAITS = { waiting_gpu: "Waiting for the GPU" };
 
 const TITLES = { starting: "Starting", running: "Running", retrying: "Waiting to retry", stopping: "Stopping" };
 

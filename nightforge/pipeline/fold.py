@@ -29,6 +29,7 @@ from nightforge.pipeline.states import (
     RunError,
     StageState,
     Stop,
+    Waiting,
 )
 
 Event = dict[str, Any]
@@ -93,6 +94,7 @@ def _run_resumed(state: LiveState, event: Event) -> LiveState:
         stages=stages,
         current=state.current if goes_on else None,
         retry=None,
+        waiting=None,
         stop=None,
         result=None,
         resumable=False,
@@ -173,6 +175,18 @@ def _retry_scheduled(state: LiveState, event: Event) -> LiveState:
     return replace(state, status="retrying", retry=wait)
 
 
+def _waiting_started(state: LiveState, event: Event) -> LiveState:
+    """Also told again with other words; the wait then goes on since its first moment."""
+    kind, key, before = event["kind"], event["stage"], state.waiting
+    goes_on = before is not None and (before.kind, before.stage) == (kind, key)
+    since = before.since if before is not None and goes_on else event["time"]
+    return replace(state, waiting=Waiting(kind, key, since, event["words"]))
+
+
+def _waiting_ended(state: LiveState, _: Event) -> LiveState:
+    return replace(state, waiting=None)
+
+
 def _stop_requested(state: LiveState, event: Event) -> LiveState:
     stop = Stop(event["requested_at"], event["by"], now=bool(event.get("now")))
     return replace(state, status="stopping", stop=stop, retry=None)
@@ -194,6 +208,7 @@ def _run_ended(state: LiveState, event: Event) -> LiveState:
         stages=stages,
         current=None,
         retry=None,
+        waiting=None,
         eta=None,
         stop=stop,
         result=Result(event["exit_code"], event.get("version"), event.get("report")),
@@ -256,6 +271,8 @@ _HANDLERS: dict[str, Callable[[LiveState, Event], LiveState]] = {
     "stage_kept": _stage_kept,
     "stage_reopened": _stage_reopened,
     "retry_scheduled": _retry_scheduled,
+    "waiting_started": _waiting_started,
+    "waiting_ended": _waiting_ended,
     "stop_requested": _stop_requested,
     "run_ended": _run_ended,
     "run_interrupted": _run_interrupted,
@@ -275,6 +292,8 @@ _TRANSITIONS = frozenset(
         "stage_ended",
         "stage_reopened",
         "retry_scheduled",
+        "waiting_started",
+        "waiting_ended",
         "stop_requested",
         "run_ended",
         "run_interrupted",

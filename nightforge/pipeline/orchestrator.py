@@ -21,13 +21,13 @@ from nightforge.core.clock import Clock, SystemClock
 from nightforge.core.control import clear_stop_request, read_stop_request, write_stop_request
 from nightforge.core.errors import InputError, TemporaryError
 from nightforge.core.failpoints import be
+from nightforge.core.leftovers import sweep_tagged
 from nightforge.core.paths import Project
 from nightforge.core.processes import (
     ProjectLock,
     identity_of,
     ignore_hangup,
     on_stop_signals,
-    sweep_tagged,
 )
 from nightforge.core.records import (
     ACTIVE,
@@ -43,6 +43,7 @@ from nightforge.core.records import (
 from nightforge.pipeline.attempts import StageContext, stage_environment
 from nightforge.pipeline.contents import Contents
 from nightforge.pipeline.fold import FINISHED
+from nightforge.pipeline.gatekeeper import Needs, open_gate
 from nightforge.pipeline.guards import Guards
 from nightforge.pipeline.hardware import HardwareSampler
 from nightforge.pipeline.history import TimingHistory
@@ -122,6 +123,10 @@ def orchestrate(
         context = StageContext(project, run.folder, environment, guards)
         stop_request = _stop_reader(project, run.run_id, signals, clock)
         services = replace(_services(context, run, clock, stop_request, sampler), contents=contents)
+        needs = Needs(project, run.folder / "config.json")
+        stack.callback(needs.end)
+        gate = open_gate(project, run.config.gpu_gate, environment, needs, clock)
+        services = replace(services, gate=gate)
         try:
             code = Runner(run.plan, run.config, recorder, services, policy).run()
         except Exception as error:  # our own mistake: the page must not show a run that nobody runs

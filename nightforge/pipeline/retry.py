@@ -19,7 +19,8 @@ WAITS_S: dict[str, tuple[float, ...]] = {
 }
 # Exit 75: something outside is busy or full. Waiting helps, whatever the stage.
 TEMPORARY_WAITS_S: tuple[float, ...] = (10, 30, 60, 120, 300)
-_FINAL = frozenset({"input", "config", "gate"})  # another attempt would end the same way
+# Another attempt would end the same way; a wedged device needs a reboot. # ops K9
+_FINAL = frozenset({"input", "config", "gate", "device_wedged"})
 RESUME_COMMAND = "python launch_pipeline.py --resume"
 
 

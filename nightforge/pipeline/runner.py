@@ -19,6 +19,7 @@ from nightforge.pipeline.attempts import Attempt, Ended
 from nightforge.pipeline.contents import Contents, standing
 from nightforge.pipeline.eta import estimate
 from nightforge.pipeline.fold import FINISHED
+from nightforge.pipeline.gatekeeper import Said
 from nightforge.pipeline.notify import NO_PROGRESS
 from nightforge.pipeline.plan import Plan
 from nightforge.pipeline.recorder import Recorder
@@ -53,6 +54,7 @@ class Services:
     remember: Callable[[str, float], None]  # stage key, seconds of a success
     history: Callable[[], Mapping[str, list[float]]]
     contents: Contents | None = None  # None: nothing is kept from earlier runs
+    gate: Callable[[StageSpec, Said], Verdict | None] = lambda spec, said: None  # says why not to start
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,9 @@ class Runner:
     def _attempt(self, spec: StageSpec, number: int, limit: int) -> Verdict:
         """Run a stage's process once, watch it to its end, and record how it ended."""
         clock = self._services.clock
+        barred = self._services.gate(spec, Said(self._recorder.record, self._goes_on))
+        if barred is not None:
+            return barred if barred.outcome == "stopped" else self._conclude(spec, number, barred, {}, "")
         began = clock.monotonic()
         again = self.state.stage(spec.key).status == "retrying"
         self._recorder.record(
@@ -287,6 +292,11 @@ class Runner:
             self._estimated_at = now_s
             self._estimate()
         self._recorder.tick()
+
+    def _goes_on(self) -> bool:
+        """Tick; False once a stop is requested."""
+        self._tick()
+        return self.state.stop is None
 
     def _look_for_stop(self) -> None:
         request = self._services.stop_request()

@@ -112,6 +112,15 @@ class RunError(Struct, frozen=True):
     next_command: str | None = None
 
 
+class Waiting(Struct, frozen=True):
+    """What the run waits for before it goes on by itself; `words` continue "waiting for"."""
+
+    kind: str  # waiting_gpu
+    stage: str
+    since: str
+    words: str
+
+
 class RetryWait(Struct, frozen=True):
     stage: str
     attempt: int
@@ -170,6 +179,7 @@ class LiveState(Struct, frozen=True):
     nodes: dict[str, NodeStatus] = {}
     errors: tuple[RunError, ...] = ()
     retry: RetryWait | None = None
+    waiting: Waiting | None = None
     alerts: tuple[Alert, ...] = ()
     answers: tuple[dict[str, Any], ...] = ()
     stop: Stop | None = None

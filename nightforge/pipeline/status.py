@@ -59,6 +59,10 @@ def format_status(state: dict[str, Any], url: str | None, now: datetime | None =
         f"Status   {status}{_pid(state)}{_duration(state, moment)}",
     ]
     lines += _stage_lines(state)
+    waiting = state.get("waiting")
+    if waiting and status in ACTIVE:
+        since = words_for((moment - parse_time(waiting["since"])).total_seconds())
+        lines.append(f"Waiting  for {since} for {waiting['words']}")
     if status in ACTIVE:
         lines.append(f"Left     {_eta(state.get('eta'))}")
     errors = state.get("errors") or []
