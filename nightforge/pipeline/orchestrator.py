@@ -43,10 +43,10 @@ from nightforge.core.records import (
 from nightforge.pipeline.attempts import StageContext, stage_environment
 from nightforge.pipeline.contents import Contents
 from nightforge.pipeline.fold import FINISHED
+from nightforge.pipeline.forecast import Forecaster, make_forecaster
 from nightforge.pipeline.gatekeeper import Needs, open_gate
 from nightforge.pipeline.guards import Guards
 from nightforge.pipeline.hardware import HardwareSampler
-from nightforge.pipeline.history import TimingHistory
 from nightforge.pipeline.journal import STATE, Journal, StateFiles, load_run
 from nightforge.pipeline.notify import Notifier
 from nightforge.pipeline.options import Options
@@ -104,7 +104,9 @@ def orchestrate(
         log = stack.enter_context(_open_log(project, fresh=run.state is None))
         notifier = Notifier(run.config.notify, project.root)
         stack.callback(notifier.finish)
-        observers = [RunLog(log.write, clock.monotonic), notifier, *([observer] if observer else [])]
+        forecaster = make_forecaster(project, run, clock)
+        observers = [forecaster, RunLog(log.write, clock.monotonic), notifier]
+        observers += [observer] if observer else []
         _write_record(project, run, nonce, recorded_at=clock.now())
         stack.callback(lambda: _write_last_record(project, run, nonce, clock))
         recorder = _begin(project, run, clock, observers, command, goes_on)
@@ -121,8 +123,9 @@ def orchestrate(
         stack.callback(guards.end)
         environment = stage_environment(project, run.config, run.run_id, nonce)
         context = StageContext(project, run.folder, environment, guards)
-        stop_request = _stop_reader(project, run.run_id, signals, clock)
-        services = replace(_services(context, run, clock, stop_request, sampler), contents=contents)
+        stop_reader = _stop_reader(project, run.run_id, signals, clock)
+        services = _services(context, run, clock, stop_reader, sampler, forecaster)
+        services = replace(services, contents=contents)
         needs = Needs(project, run.folder / "config.json")
         stack.callback(needs.end)
         gate = open_gate(project, run.config.gpu_gate, environment, needs, clock)
@@ -284,16 +287,15 @@ def _services(
     clock: Clock,
     stop_request: Callable[[], dict[str, Any] | None],
     sampler: HardwareSampler,
+    forecaster: Forecaster,
 ) -> Services:
-    history = TimingHistory(context.project.timing_history, run.config.profile)
     return Services(
         clock=clock,
         spawn=context.spawn,
         attach=context.attach,
         stop_request=stop_request,
         hardware=lambda: sampler.latest,
-        remember=history.remember,
-        history=history.of_stages,
+        forecast=forecaster.estimate,
     )
 
 

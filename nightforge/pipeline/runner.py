@@ -17,7 +17,7 @@ from nightforge.core.clock import Clock, format_time, parse_time
 from nightforge.core.errors import ExitCode
 from nightforge.pipeline.attempts import Attempt, Ended
 from nightforge.pipeline.contents import Contents, standing
-from nightforge.pipeline.eta import estimate
+from nightforge.pipeline.eta import Estimate
 from nightforge.pipeline.fold import FINISHED
 from nightforge.pipeline.gatekeeper import Said
 from nightforge.pipeline.notify import NO_PROGRESS
@@ -51,8 +51,7 @@ class Services:
     attach: Callable[[StageSpec, int], Attempt | None]  # an attempt that outlived its orchestrator
     stop_request: Callable[[], dict[str, Any] | None]  # {"requested_at", "by", "now"}
     hardware: Callable[[], dict[str, Any] | None]
-    remember: Callable[[str, float], None]  # stage key, seconds of a success
-    history: Callable[[], Mapping[str, list[float]]]
+    forecast: Callable[[LiveState, str], Estimate]
     contents: Contents | None = None  # None: nothing is kept from earlier runs
     gate: Callable[[StageSpec, Said], Verdict | None] = lambda spec, said: None  # says why not to start
 
@@ -169,11 +168,9 @@ class Runner:
 
     def _attempt(self, spec: StageSpec, number: int, limit: int) -> Verdict:
         """Run a stage's process once, watch it to its end, and record how it ended."""
-        clock = self._services.clock
         barred = self._services.gate(spec, Said(self._recorder.record, self._goes_on))
         if barred is not None:
             return barred if barred.outcome == "stopped" else self._conclude(spec, number, barred, {}, "")
-        began = clock.monotonic()
         again = self.state.stage(spec.key).status == "retrying"
         self._recorder.record(
             "stage_started", stage=spec.key, attempt=number, max_attempts=limit, again=again
@@ -185,10 +182,7 @@ class Runner:
             attempt = self._services.spawn(spec, number, limits, self._policy.grace)
         except OSError as error:
             return self._not_started(spec, number, error)
-        verdict = self._see_through(spec, number, attempt)
-        if verdict.outcome == "succeeded":
-            self._services.remember(spec.key, clock.monotonic() - began)
-        return verdict
+        return self._see_through(spec, number, attempt)
 
     def _not_started(self, spec: StageSpec, number: int, error: OSError) -> Verdict:
         words = f"{spec.script} could not be started: {error.strerror or error}"
@@ -312,7 +306,7 @@ class Runner:
             )
 
     def _estimate(self) -> None:
-        found = estimate(self._services.history(), self.state, self._services.clock.now())
+        found = self._services.forecast(self.state, self._services.clock.now())
         self._recorder.record(
             "estimated", stages=found.stages, eta=msgspec.to_builtins(found.eta) if found.eta else None
         )
