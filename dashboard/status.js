@@ -14,6 +14,7 @@ const MARKS = {
 };
 const WORDS = {
   idle: "idle", pending: "to do", starting: "starting", running: "running", retrying: "waiting to retry", stopping: "stopping",
+  waiting: "waiting",
   succeeded: "done", failed: "failed", skipped: "skipped", stopped: "stopped", done: "done", fail: "failed",
 };
 

@@ -57,7 +57,7 @@ class Forecaster:
         self._pace = Pace()
         self._work_at_start: int | None = None
         self._at_work = self._waiting = self._retrying = False
-        self._teaches = False
+        self._attempt = 0
         self._lived_s = self._lost_s = self._useful_s = 0.0
         self._deviations: list[
             tuple[float, float]
@@ -122,17 +122,21 @@ class Forecaster:
         self._pace = Pace()
         self._at_work = True
         self._work_at_start = self._work(event["stage"])
-        # What goes on from a checkpoint, or was not seen from its start, says nothing about a whole stage.
-        self._teaches = event["type"] == "stage_started" and event["attempt"] == 1
+        self._attempt = (
+            event["attempt"] if event["type"] == "stage_started" else 0
+        )  # 0: its start was not seen
 
     def _end_stage(self, state: LiveState, event: Event) -> None:
         self._at_work = False
-        key, took = event["stage"], Took(finished(self._pace), self._work_at_start, self._setting)
+        key, ended = event["stage"], finished(self._pace)
+        took = Took(ended.parts, self._work_at_start, self._setting)
         if event["outcome"] == "failed":
             self._lost_s += self._pace.now_s
             return
         self._useful_s += self._pace.now_s
-        if event["outcome"] == "stopped" or not self._teaches or took.seconds <= 0:
+        # What went on from a checkpoint, or was not seen from its start, says nothing about a whole stage.
+        part_only = self._attempt == 0 or (self._attempt > 1 and ended.resumed)
+        if event["outcome"] == "stopped" or part_only or took.seconds <= 0:
             return
         expected = seconds_to_come(self._outlook(state)._replace(drift=0.0), key, self._work_at_start)
         if expected:

@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 INTERVALS = 50  # newest intervals that make the live median
+_AT_ONCE = 3.0  # times the units of an interval
 
 
 class Part(Struct, frozen=True):
@@ -66,6 +67,7 @@ class Pace(Struct, frozen=True):
     unit: str = ""
     intervals: tuple[float, ...] = ()  # seconds per unit, newest last
     counted: int = 0  # intervals in this part, also those dropped
+    resumed: bool = False  # some part began with more units than are counted at a time
 
     @property
     def part(self) -> str:
@@ -100,9 +102,9 @@ def heard(pace: Pace, event: Mapping[str, Any]) -> Pace:
     return replace(pace, done=done, done_s=pace.now_s, total=total, intervals=kept, counted=pace.counted + 1)
 
 
-def finished(pace: Pace) -> tuple[Part, ...]:
-    """Return the parts of an attempt that has ended."""
-    return _next_part(pace, "").parts
+def finished(pace: Pace) -> Pace:
+    """Close the last part of an attempt that has ended."""
+    return _next_part(pace, "")
 
 
 def _next_part(pace: Pace, name: str) -> Pace:
@@ -110,7 +112,15 @@ def _next_part(pace: Pace, name: str) -> Pace:
     parts = pace.parts
     if pace.now_s > pace.began_s or pace.first_s is not None:
         parts = (*parts, _part(pace, _fresh_name(pace.part, parts)))
-    return Pace(now_s=pace.now_s, parts=parts, name=name, began_s=pace.now_s)
+    resumed = pace.resumed or _goes_on(pace)
+    return Pace(now_s=pace.now_s, parts=parts, name=name, began_s=pace.now_s, resumed=resumed)
+
+
+def _goes_on(pace: Pace) -> bool:
+    """Tell whether the part went on with what an earlier attempt had done: units were there at once."""
+    if not pace.counted:
+        return pace.first_s is not None and pace.first > 1
+    return pace.first > _AT_ONCE * (pace.done - pace.first) / pace.counted
 
 
 def _fresh_name(name: str, parts: tuple[Part, ...]) -> str:

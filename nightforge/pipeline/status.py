@@ -64,7 +64,7 @@ def format_status(state: dict[str, Any], url: str | None, now: datetime | None =
         since = words_for((moment - parse_time(waiting["since"])).total_seconds())
         lines.append(f"Waiting  for {since} for {waiting['words']}")
     if status in ACTIVE:
-        lines.append(f"Left     {_eta(state.get('eta'))}")
+        lines += _eta_lines(state.get("eta"))
     errors = state.get("errors") or []
     if errors:
         last = errors[-1]
@@ -115,9 +115,20 @@ def _stage_lines(state: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _eta(eta: dict[str, Any] | None) -> str:
+def _eta_lines(eta: dict[str, Any] | None) -> list[str]:
     if not eta:
-        return "first run, no estimate"
+        return ["Left     first run, no estimate"]
+    lines = [f"Left     {_eta(eta)}"]
+    if eta.get("retries_s", 0) >= 1:
+        lines.append(f"         about {words_for(eta['retries_s'])} more if attempts fail as often as before")
+    quality = eta.get("quality")
+    if quality:
+        inside = f"{quality['inside']} of {quality['count']} ends inside the range"
+        lines.append(f"         forecasts so far: median error {quality['median_error']:.0%}, {inside}")
+    return lines
+
+
+def _eta(eta: dict[str, Any]) -> str:
     low, high = eta["remaining_s"]
     first, last = (parse_time(text).astimezone().strftime("%H:%M") for text in eta["done_at"])
     until = f"about {first}" if first == last else f"between {first} and {last}"

@@ -1,4 +1,4 @@
-"""Runs played as streams of events: made from a seed, or read from a journal, and heard by a real forecaster."""
+"""Runs played as streams of events: made from a seed or read from a journal, heard by a real forecaster."""
 
 from __future__ import annotations
 
@@ -153,10 +153,14 @@ class Player:
         run: list[Timed],
         at_s: list[float],
         look: Callable[[float, Estimate, LiveState], None] = lambda at, found, state: None,
+        asleep: tuple[float, float] = (0.0, 0.0),
     ) -> Forecaster:
-        """Play one run; `look` gets the estimate at each of the moments `at_s`. Heartbeats come every 2 s."""
+        """Play one run; `look` gets the estimate at each of the moments `at_s`. Heartbeats come every 2 s,
+        except while the machine is `asleep`.
+        """
         forecaster, state, began = self.forecaster(), LiveState(), self.seconds
-        beats = [(float(second), {"type": "heartbeat"}) for second in range(2, int(run[-1][0]) + 1, 2)]
+        seconds = [second for second in range(2, int(run[-1][0]), 2) if not asleep[0] < second < asleep[1]]
+        beats = [(float(second), {"type": "heartbeat"}) for second in seconds]
         looks = [(second, {"type": "look"}) for second in at_s]
         for second, event in sorted([*run, *beats, *looks], key=lambda timed: timed[0]):
             self.seconds = began + second

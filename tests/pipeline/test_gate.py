@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import pytest
 from pipeline_fakes import FakeClock
 
 from nightforge.config.schema import GpuGate
+from nightforge.core.clock import SystemClock
 from nightforge.core.leftovers import Tagged
+from nightforge.core.paths import Project
 from nightforge.pipeline.gate import Card, Decision, Holder, decide, first_visible, lower_baseline
-from nightforge.pipeline.gatekeeper import GPU_HELD, Gatekeeper, Gpus, Said
+from nightforge.pipeline.gatekeeper import GPU_HELD, Gatekeeper, Gpus, Needs, Said, open_gate
 from nightforge.pipeline.gpu_processes import Look, parse
 from nightforge.pipeline.registry import BLUEPRINT, StageSpec
 
@@ -88,6 +91,20 @@ def test_answers_are_read_with_what_a_card_does_not_tell() -> None:
     for garbage in ("what?", "0, GPU-a, many, 1", "\x00\xff,,,", "<html>, a, b, c"):
         assert "cannot be read" in parse(garbage, "").trouble
     assert "cannot be read" in parse("", "GPU-a, x, 1").trouble
+
+
+def test_without_a_driver_the_gate_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    project = Project(tmp_path)
+    gate = open_gate(project, GpuGate(), {}, Needs(project, tmp_path), SystemClock())
+    said = Said(lambda *_, **__: pytest.fail("nothing to say"), lambda: True)
+    took = []
+    for _ in range(20):
+        began = time.perf_counter()
+        assert gate(STAGE, said) is None
+        took.append(time.perf_counter() - began)
+    assert min(took) < 0.001
+    assert not project.gpu_baselines.exists()
 
 
 def test_exactly_the_stages_that_compute_pass_the_gate() -> None:

@@ -35,6 +35,7 @@ SECONDS = {
     "09": 12,
     "19": 2,
     "13-next": 1,
+    "16-exam": 2,
     "14": 1,
 }
 STAGES = [
@@ -55,6 +56,7 @@ MESSAGES = {
     "09": "31 of 36 passed",
     "19": "no critical alert",
     "13-next": "3 lessons for 5 weak nodes",
+    "16-exam": "21 files, 2 MB, verified",
     "14": "report written",
 }
 
@@ -155,6 +157,7 @@ def state(status, current=None, into=0, **extra):
         "nodes": {},
         "errors": [],
         "retry": None,
+        "waiting": None,
         "alerts": [],
         "answers": [],
         "stop": None,
@@ -180,7 +183,7 @@ def training(step=142, **extra):
     row["step"] = {"id": "4.3", "title": "training loop"}
     row["eta_s"] = [40, 58]
     value["curve"] = curve(step)
-    value["eta"] = {"remaining_s": [104, 152], "done_at": [at(205), at(253)]}
+    value["eta"] = eta([104, 152], [at(205), at(253)], 124)
     value["alerts"] = [
         alert(
             "16-pre",
@@ -265,7 +268,45 @@ def exam():
     row["eta_s"] = [22, 31]
     value["curve"] = curve(230)
     value["answers"] = answers()
-    value["eta"] = {"remaining_s": [38, 55], "done_at": [at(205), at(222)]}
+    value["eta"] = eta([38, 55], [at(205), at(222)], 46)
+    return value
+
+
+def eta(remaining_s, done_at, middle_s):
+    quality = {"count": 80, "inside": 66, "median_error": 0.064}
+    return {
+        "remaining_s": remaining_s,
+        "done_at": done_at,
+        "middle_s": middle_s,
+        "retries_s": 4.5,
+        "quality": quality,
+    }
+
+
+def waiting_gpu():
+    """Before the training: somebody else's notebook holds the card."""
+    value = state("running", "04", 0, hardware=gpu()["hardware"])
+    row = stage_of(value, "04")
+    row.update(status="pending", started_at=None, attempt=0)
+    value["current"] = None
+    value["waiting"] = {
+        "kind": "waiting_gpu",
+        "stage": "04",
+        "since": at(31),
+        "words": "GPU 0, held by jupyter-lab (pid 3912, alice) with 71,240 MB; it is left alone",
+    }
+    value["updated_at"] = value["heartbeat"]["at"] = at(240)
+    value["eta"] = eta([171, 204], [at(411), at(444)], 186)
+    value["alerts"] = [
+        alert(
+            "04",
+            "warning",
+            "Waiting for the GPU",
+            f"{value['waiting']['words']}. The run goes on by itself once there is room; "
+            "no attempt is used up.",
+            "nvidia-smi",
+        )
+    ]
     return value
 
 
@@ -403,6 +444,7 @@ def main():
         "running_exam": exam(),
         "running_gpu": gpu(),
         "retrying": retrying(),
+        "waiting_gpu": waiting_gpu(),
         "failed": failed(),
         "stopping": stopping(),
         "stopped": stopped(),
