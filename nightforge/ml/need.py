@@ -41,9 +41,10 @@ def main() -> int:
     """Print the need."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=Path)
+    project = Project.find()
+    config = load_config(project, None, (), parser.parse_args().config)
     try:
-        project = Project.find()
-        found = need_mb(load_config(project, None, (), parser.parse_args().config), project)
+        found = need_mb(config, project)
     except NightforgeError:
         found = {}  # built or fetched by stage 00
     sys.stdout.write(json.dumps(found) + "\n")

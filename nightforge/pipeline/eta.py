@@ -32,6 +32,7 @@ _HISTORY_PAUSES = 200.0  # the same for pauses between units, which are rare
 _LIVE_SPREAD, _LIVE_INTERVAL_SPREAD = 0.03, 0.35
 _TRUSTED_SHARE, _TRUSTED_INTERVALS = 0.05, 3
 _OVERDUE = 0.1  # a part that should have ended goes on for this share of what it has taken
+_LONGEST_S = 1e8  # three years: a stage that counts to a googol must not break the calendar
 _OTHER_SETTING = 3.0  # how much wider when only other configurations were seen
 
 History = Mapping[str, Sequence[Took]]  # stage key -> its last successes, newest last
@@ -79,7 +80,7 @@ def estimate(outlook: Outlook, state: LiveState, now: str) -> Estimate:
         if found is None:
             complete = False
         else:
-            expected[stage.id] = found
+            expected[stage.id] = found._replace(seconds=min(found.seconds, _LONGEST_S))
     per_stage = {key: _alone(found) for key, found in expected.items()}
     if not complete or not expected:
         return Estimate(per_stage, None)

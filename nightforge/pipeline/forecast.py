@@ -130,10 +130,11 @@ class Forecaster:
         self._at_work = False
         key, ended = event["stage"], finished(self._pace)
         took = Took(ended.parts, self._work_at_start, self._setting)
+        self._pace = Pace()
         if event["outcome"] == "failed":
-            self._lost_s += self._pace.now_s
+            self._lost_s += ended.now_s
             return
-        self._useful_s += self._pace.now_s
+        self._useful_s += ended.now_s
         # What went on from a checkpoint, or was not seen from its start, says nothing about a whole stage.
         part_only = self._attempt == 0 or (self._attempt > 1 and ended.resumed)
         if event["outcome"] == "stopped" or part_only or took.seconds <= 0:

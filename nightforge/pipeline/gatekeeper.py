@@ -37,6 +37,7 @@ from nightforge.pipeline.retry import RESUME_COMMAND, Verdict
 WAITING = "waiting_gpu"
 GPU_HELD = "Waiting for the GPU"
 _WEDGED_S = 60.0  # after SIGKILL. # ops K9
+_TOLD_AGAIN_S = 60.0  # newer amounts of memory
 _ASK_S = 0.02
 _TICK_S = 0.1
 
@@ -193,8 +194,10 @@ class Gatekeeper:
             words = f"{self._holders(card)}; it is left alone"
         else:
             words = f"memory of GPU {card.number} to come back, {card.used_mb:,} MB are in use"
-        if words != passage.words:
-            passage.words = words
+        now = self._clock.monotonic()
+        what = (decision.action, *(holder.pid for holder in card.holders), *(one.pid for one in left))
+        if what != passage.what or now - passage.told_at >= _TOLD_AGAIN_S:
+            passage.what, passage.told_at, passage.words = what, now, words
             passage.said.record("waiting_started", stage=passage.spec.key, kind=WAITING, words=words)
         if decision.action == "wait" and not passage.alerted:
             passage.alerted = True
@@ -231,6 +234,8 @@ class _Passage:
         self.spec = spec
         self.said = said
         self.words = ""  # shown as waited for
+        self.what: tuple[Any, ...] = ()  # what they are about: amounts change with every look
+        self.told_at = 0.0
         self.alerted = False
         self.ended: dict[Tagged, float] = {}  # leftovers killed, and when
 

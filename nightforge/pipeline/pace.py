@@ -6,6 +6,7 @@ those the run has lived through while the stage was at work: what it slept, wait
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from statistics import median
 from typing import Any
@@ -90,6 +91,8 @@ def heard(pace: Pace, event: Mapping[str, Any]) -> Pace:
         done, total, unit = float(event["done"]), float(event["total"]), str(event.get("unit", ""))
     except (KeyError, TypeError, ValueError):
         return pace  # a stage that reports nonsense is only harder to foresee
+    if not (math.isfinite(done) and math.isfinite(total)):
+        return pace
     if pace.first_s is not None and (unit != pace.unit or done < pace.done):
         pace = _next_part(pace, pace.name)
     if pace.first_s is None:

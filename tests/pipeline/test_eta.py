@@ -233,8 +233,20 @@ def test_an_attempt_that_goes_on_from_a_checkpoint_is_known_by_its_first_count()
 
 def test_nonsense_in_a_progress_event_is_passed_over() -> None:
     pace = in_training(5)
-    for event in ({"type": "progress"}, {"type": "progress", "done": "x", "total": 1}, {"type": "metric"}):
-        assert heard(pace, event) == pace
+    for fields in (
+        {},
+        {"done": "x", "total": 1},
+        {"done": math.nan, "total": 1},
+        {"done": 6, "total": math.inf},
+    ):
+        assert heard(pace, {"type": "progress", **fields}) == pace
+    assert heard(pace, {"type": "metric"}) == pace
+
+
+def test_a_stage_that_counts_to_a_googol_breaks_nothing() -> None:
+    history = {"a": [steps(1.0, 1000, 1.0)]}
+    found = estimate(Outlook(history, in_training(50, total=10**100)), state(stage("a", "running")), NOW).eta
+    assert found is not None and found.remaining_s[1] < 1e9
 
 
 def test_an_estimate_of_a_whole_run_costs_little() -> None:

@@ -14,6 +14,7 @@ import psutil
 import pytest
 from tiny_project import TinyProject
 
+from nightforge.core import leftovers
 from nightforge.core.atomic import write_json
 from nightforge.core.processes import TAG_VARIABLE, boot_id, linux_processes, ticks_now
 from nightforge.pipeline import gpu_processes
@@ -112,6 +113,26 @@ def test_only_tag_user_and_start_time_together_make_a_process_ours(tiny: TinyPro
     found = [process.pid for process in our_leftovers(tiny.project)]
     assert found == [mine.pid]
     assert not {before.pid, foreign.pid, plain.pid} & set(found)
+
+
+def test_where_there_is_no_proc_tagged_processes_are_found_as_well(sleeper: Any) -> None:
+    mine, plain = sleeper(**{TAG_VARIABLE: "0123abcd-04-1"}), sleeper()
+    time.sleep(0.1)
+    found = {process.pid: process for process in leftovers._portable_tagged()}
+    assert found[mine.pid].tag == "0123abcd-04-1" and found[mine.pid].command == "sleep 300"
+    assert plain.pid not in found
+
+
+def test_a_process_that_is_not_the_one_that_was_seen_is_not_killed(sleeper: Any) -> None:
+    process = sleeper(**{TAG_VARIABLE: "0123abcd-04-1"})
+    time.sleep(0.1)
+    seen = next(one for one in leftovers.tagged_processes() if one.pid == process.pid)
+    leftovers.end_tagged(seen._replace(started=seen.started + 1))
+    leftovers.end_tagged(seen._replace(tag="0123abcd-04-2"))
+    time.sleep(0.1)
+    assert process.poll() is None and leftovers.lives(seen)
+    leftovers.end_tagged(seen)
+    assert process.wait(5) == -9 and not leftovers.lives(seen)
 
 
 def test_a_program_that_hangs_is_given_up_with_all_it_has_started(
