@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import cache, lru_cache
-from statistics import fmean, median
 from typing import NamedTuple
 
 from nightforge.core.clock import format_time, parse_time
-from nightforge.pipeline.pace import Pace, Part, Took, part_under_way
+from nightforge.pipeline.pace import Pace, Part, Took, median, part_under_way
 from nightforge.pipeline.states import Eta, LiveState, Quality, Range
 
 DRAWS = 1000
@@ -41,7 +41,7 @@ History = Mapping[str, Sequence[Took]]  # stage key -> its last successes, newes
 class Outlook(NamedTuple):
     """What is known beside the state: `work` in bytes per stage key; how much faster or slower finished
     stages of this run were, as a logarithm; how much wider than drawn past ranges should have been; seconds
-    lost to retries per second of work.
+    lost to retries per second of work; stages to come whose earlier result will stand.
     """
 
     history: History = {}
@@ -50,6 +50,7 @@ class Outlook(NamedTuple):
     setting: str = ""
     drift: float = 0.0
     widen: float = 1.0
+    kept: frozenset[str] = frozenset()
     retry_share: float = 0.0
     quality: Quality | None = None
 
@@ -75,6 +76,8 @@ def estimate(outlook: Outlook, state: LiveState, now: str) -> Estimate:
     for stage in state.stages:
         if stage.status in ("succeeded", "skipped", "failed"):
             continue
+        if stage.status == "pending" and stage.id in outlook.kept:
+            continue
         running = state.current is not None and state.current.stage == stage.id
         found = _running(outlook, stage.id) if running else _to_come(outlook, stage.id)
         if found is None:
@@ -82,7 +85,8 @@ def estimate(outlook: Outlook, state: LiveState, now: str) -> Estimate:
         else:
             expected[stage.id] = found._replace(seconds=min(found.seconds, _LONGEST_S))
     per_stage = {key: _alone(found) for key, found in expected.items()}
-    if not complete or not expected:
+    nothing = not expected and not outlook.kept
+    if not complete or nothing:
         return Estimate(per_stage, None)
     return Estimate(per_stage, _sum(expected, outlook, now))
 
@@ -123,7 +127,13 @@ def _factors(key: str, spread: float) -> tuple[float, ...]:
 @cache
 def _normals(key: str) -> tuple[float, ...]:
     """Return the stage's noise, the same at every estimate, so that the range does not flicker."""
-    generator = random.Random(key)  # noqa: S311 - a forecast, not a secret
+    start = zlib.crc32(key.encode()) % DRAWS  # the same draws in another order are as good as others
+    return _pool()[start:] + _pool()[:start]
+
+
+@cache
+def _pool() -> tuple[float, ...]:
+    generator = random.Random(0)  # noqa: S311 - a forecast, not a secret
     return tuple(generator.gauss(0.0, 1.0) for _ in range(DRAWS))
 
 
@@ -146,7 +156,12 @@ def _to_come(outlook: Outlook, key: str) -> Expected | None:
 
 
 def _typical(took: Sequence[Took]) -> float:
-    return math.exp(fmean(map(_log, took))) - _TRIFLE_S
+    return math.exp(_mean(map(_log, took))) - _TRIFLE_S
+
+
+def _mean(values: Iterable[float]) -> float:
+    listed = list(values)
+    return sum(listed) / len(listed)
 
 
 def _log(took: Took) -> float:
@@ -166,7 +181,7 @@ def _comparable(outlook: Outlook, key: str, part: str | None) -> list[Took]:
 def _spread(took: Sequence[Took], setting: str) -> float:
     """Return the log-normal spread of the next attempt; few attempts say little about it."""
     logs = [_log(entry) for entry in took]
-    mean = fmean(logs)
+    mean = _mean(logs)
     squares = sum((value - mean) ** 2 for value in logs) + _PRIOR_COUNT * _PRIOR_SPREAD**2
     variance = squares / (_PRIOR_COUNT + len(logs) - 1) * (1 + 1 / len(logs))
     spread = max(_NARROWEST, math.sqrt(variance))
@@ -210,7 +225,7 @@ def _running(outlook: Outlook, key: str) -> Expected | None:
     if name not in took[-1].shape:  # a part never seen: what the others took in all
         return Expected(_rest(_typical(took), pace.now_s), spread)
     place = took[-1].shape.index(name)
-    after = fmean(sum(part.seconds for part in entry.parts[place + 1 :]) for entry in took)
+    after = _mean(sum(part.seconds for part in entry.parts[place + 1 :]) for entry in took)
     parts = [entry.parts[place] for entry in took]
     weight = _HISTORY_INTERVALS / (_HISTORY_INTERVALS + pace.counted)
     here = _part_left(pace, parts, weight)
@@ -227,10 +242,10 @@ def _running(outlook: Outlook, key: str) -> Expected | None:
 def _part_left(pace: Pace, parts: Sequence[Part], weight: float) -> float:
     """Return the seconds left of the part under way; `parts` are its earlier ones, `weight` is theirs."""
     if pace.first_s is None:
-        return _rest(fmean(part.seconds for part in parts), pace.now_s - pace.began_s)
+        return _rest(_mean(part.seconds for part in parts), pace.now_s - pace.began_s)
     rate = _rate(pace, parts, weight)
     since = pace.now_s - pace.done_s
-    tail = fmean(part.tail_s for part in parts)
+    tail = _mean(part.tail_s for part in parts)
     left = pace.total - pace.done
     if left <= 0:
         return _rest(tail, since)
@@ -250,11 +265,11 @@ def _rate(pace: Pace, parts: Sequence[Part], weight: float) -> float:
     if not rates or not usual:
         return _live_rate(pace) or 0.0
     if not pace.counted or not (live := median(pace.intervals)) > 0:
-        return fmean(rates)
-    pause = fmean(rates) / fmean(usual)
+        return _mean(rates)
+    pause = _mean(rates) / _mean(usual)
     seen = max(1e-3, (_live_rate(pace) or 0.0) / live)
     trust = _HISTORY_PAUSES / (_HISTORY_PAUSES + pace.counted)
-    steady = math.exp(weight * math.log(fmean(usual)) + (1 - weight) * math.log(live))
+    steady = math.exp(weight * math.log(_mean(usual)) + (1 - weight) * math.log(live))
     return steady * math.exp(trust * math.log(pause) + (1 - trust) * math.log(seen))
 
 

@@ -11,21 +11,23 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from statistics import median
 
 from nightforge.config import Config
 from nightforge.core.atomic import sha256_text
 from nightforge.core.clock import Clock
 from nightforge.core.paths import Project
+from nightforge.pipeline.contents import Contents
 from nightforge.pipeline.eta import Estimate, Outlook, estimate, seconds_to_come
 from nightforge.pipeline.fold import Event
 from nightforge.pipeline.history import Forecast, ForecastLog, TimingHistory
-from nightforge.pipeline.pace import Pace, Took, finished, heard, later
+from nightforge.pipeline.pace import Pace, Took, finished, heard, later, median
+from nightforge.pipeline.plan import Plan
 from nightforge.pipeline.runs import Run
 from nightforge.pipeline.states import LiveState, Quality
 
 _WORK_SECTIONS = ("hardware", "model", "quantization", "lora", "training", "generation", "exam", "synthetic")
 _LONGEST_GAP_S = 5.0  # events come every two seconds at least: heartbeats
+_LOOK_AFTER_S = 1.0  # a run that keeps everything is over by then
 _NOTED_SHARES = 10  # forecasts kept per run, at equal shares of it
 _SHORTEST_S = 5.0  # nobody looks at a forecast of less
 _JUDGED = 100  # newest forecasts that tell how good they are
@@ -51,6 +53,8 @@ class Forecaster:
         self._setting = setting
         self._work = work
         self._monotonic = monotonic
+        self.kept: Callable[[], frozenset[str]] = frozenset  # which stages to come will be kept as they are
+        self._kept: frozenset[str] | None = None
         self._quality, self._widen = judge_forecasts(forecasts.known)
         self._retry_share = history.retry_share
         self._seen_at: float | None = None
@@ -95,12 +99,15 @@ class Forecaster:
         left = {stage.id: self._work(stage.id) for stage in state.stages if stage.status != "succeeded"}
         if self._at_work and state.current is not None:
             left[state.current.stage] = self._work_at_start
+        if self._kept is None and self._lived_s >= _LOOK_AFTER_S:
+            self._kept = self.kept()
         outlook = Outlook(
             history=self._history.stages,
             pace=self._pace,
             work=left,
             setting=self._setting,
             widen=self._widen,
+            kept=self._kept or frozenset(),
             retry_share=self._retry_share,
             quality=self._quality,
         )
@@ -154,7 +161,7 @@ class Forecaster:
         left = sum(
             seconds_to_come(outlook, stage.id, outlook.work.get(stage.id)) or 0.0
             for stage in state.stages
-            if stage.status == "pending"
+            if stage.status == "pending" and stage.id not in outlook.kept
         )
         weight = seen / (seen + _PRIOR_RUN_SHARE * (seen + left))
         return weight * sum(seconds * value for seconds, value in self._deviations) / seen
@@ -180,6 +187,20 @@ def make_forecaster(project: Project, run: Run, clock: Clock) -> Forecaster:
         lambda key: bytes_of(paths[key]),
         clock.monotonic,
     )
+
+
+def kept_stages(plan: Plan, contents: Contents) -> frozenset[str]:
+    """Foresee which stages will be kept: those whose record stands and that read nothing a stage which runs
+    will write.
+    """
+    kept, written = [], list[str]()
+    for spec in plan.stages:
+        touched = any(name.startswith(new) or new.startswith(name) for name in spec.reads for new in written)
+        if plan.force or touched or not contents.look(spec).kept:
+            written += spec.writes
+        else:
+            kept.append(spec.key)
+    return frozenset(kept)
 
 
 def setting_of(config: Config) -> str:

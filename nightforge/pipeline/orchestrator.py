@@ -43,8 +43,8 @@ from nightforge.core.records import (
 from nightforge.pipeline.attempts import StageContext, stage_environment
 from nightforge.pipeline.contents import Contents
 from nightforge.pipeline.fold import FINISHED
-from nightforge.pipeline.forecast import Forecaster, make_forecaster
-from nightforge.pipeline.gatekeeper import Needs, open_gate
+from nightforge.pipeline.forecast import Forecaster, kept_stages, make_forecaster
+from nightforge.pipeline.gatekeeper import Gatekeeper, Needs, open_gate
 from nightforge.pipeline.guards import Guards
 from nightforge.pipeline.hardware import HardwareSampler
 from nightforge.pipeline.journal import STATE, Journal, StateFiles, load_run
@@ -125,11 +125,9 @@ def orchestrate(
         context = StageContext(project, run.folder, environment, guards)
         stop_reader = _stop_reader(project, run.run_id, signals, clock)
         services = _services(context, run, clock, stop_reader, sampler, forecaster)
-        services = replace(services, contents=contents)
-        needs = Needs(project, run.folder / "config.json")
-        stack.callback(needs.end)
-        gate = open_gate(project, run.config.gpu_gate, environment, needs, clock)
-        services = replace(services, gate=gate)
+        gate = _gate(project, run, environment, clock, stack)
+        services = replace(services, contents=contents, gate=gate)
+        forecaster.kept = lambda: kept_stages(run.plan, contents)
         try:
             code = Runner(run.plan, run.config, recorder, services, policy).run()
         except Exception as error:  # our own mistake: the page must not show a run that nobody runs
@@ -309,6 +307,14 @@ def _work_is_near(run: Run, contents: Contents) -> bool:
 def _save_contents(contents: Contents) -> None:
     with contextlib.suppress(OSError):  # only hashes that can be worked out again
         contents.save()
+
+
+def _gate(
+    project: Project, run: Run, environment: dict[str, str], clock: Clock, stack: ExitStack
+) -> Gatekeeper:
+    needs = Needs(project, run.folder / "config.json")
+    stack.callback(needs.end)
+    return open_gate(project, run.config.gpu_gate, environment, needs, clock)
 
 
 def _stop_reader(

@@ -7,8 +7,7 @@ those the run has lived through while the stage was at work: what it slept, wait
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from statistics import median
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -74,6 +73,13 @@ class Pace(Struct, frozen=True):
     def part(self) -> str:
         """Name the part under way, as `Part.name`."""
         return f"{self.name} {self.unit}".strip()
+
+
+def median(values: Sequence[float]) -> float:
+    """Return the middle value; the statistics module takes longer to load than a start may take."""
+    ordered = sorted(values)
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
 
 def later(pace: Pace, seconds: float) -> Pace:

@@ -78,6 +78,14 @@ def test_stages_to_come_add_up_and_finished_ones_do_not_count() -> None:
     assert done == pytest.approx([low, high], abs=0.1)
 
 
+def test_a_stage_whose_earlier_result_stands_costs_nothing() -> None:
+    history = {"a": [took(500)], "b": [took(100)]}
+    assert left(Outlook(history, kept=frozenset("a")), stage("a"), stage("b")) == pytest.approx(100, rel=0.03)
+    assert left(Outlook(history, kept=frozenset("ab")), stage("a"), stage("b")) == 0.0
+    running = left(Outlook(history, kept=frozenset("a")), stage("a", "running"))
+    assert running == pytest.approx(500, rel=0.03)  # it runs after all
+
+
 def test_equal_input_gives_equal_output_and_time_does_not_make_the_range_flicker() -> None:
     outlook = Outlook({"a": [took(100)], "b": [took(50)]})
     first = estimate(outlook, state(stage("a", "running"), stage("b")), NOW).eta

@@ -7,7 +7,7 @@ import math
 import random
 from pathlib import Path
 from statistics import fmean, median
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -16,10 +16,13 @@ from played_runs import PLAN, Machine, Player, Timed, made_run, run_started
 from nightforge.config import Config
 from nightforge.config.schema import Dashboard, Training
 from nightforge.core.clock import parse_time
+from nightforge.pipeline.contents import Contents, Look
 from nightforge.pipeline.eta import Estimate
-from nightforge.pipeline.forecast import bytes_of, judge_forecasts, setting_of
+from nightforge.pipeline.forecast import bytes_of, judge_forecasts, kept_stages, setting_of
 from nightforge.pipeline.history import FORECASTS_KEPT, KEPT, Forecast, ForecastLog, TimingHistory
 from nightforge.pipeline.pace import Part, Took
+from nightforge.pipeline.plan import Plan
+from nightforge.pipeline.registry import StageSpec
 from nightforge.pipeline.states import LiveState, Quality
 
 WARM_UP = 3  # runs before forecasts are judged
@@ -243,6 +246,26 @@ def test_an_unreadable_history_is_kept_aside(text: str, tmp_path: Path) -> None:
         path.write_text(text)
         kind(path, "tiny")
         assert (tmp_path / f"{name}.broken.json").read_text() == text
+
+
+def test_what_reads_the_work_of_a_stage_that_runs_is_not_foreseen_as_kept() -> None:
+    def row(key: str, reads: str, writes: str) -> StageSpec:
+        return StageSpec(key, f"scripts/{key}.py", key, 1, "data", (reads,), (writes,))
+
+    class Stands:
+        def look(self, spec: StageSpec) -> Look:
+            return Look(spec.key != "data", "")
+
+    rows = (
+        row("prompt", "catalog.json", "prompt.txt"),
+        row("data", "lessons/", "data/rows.jsonl"),
+        row("check", "data/", "check.json"),
+        row("training", "prompt.txt", "models/vN/"),
+        row("exam", "check.json", "results/"),
+    )
+    plan, stands = Plan("blueprint", "full", rows), cast(Contents, Stands())
+    assert kept_stages(plan, stands) == {"prompt", "training"}
+    assert kept_stages(plan._replace(force=True), stands) == frozenset()
 
 
 def test_a_setting_is_what_decides_the_work(tmp_path: Path) -> None:

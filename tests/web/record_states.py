@@ -107,6 +107,7 @@ def stage_row(spec, status, start, end, attempt=1):
         "writes": writes,
         "kind": KINDS[key],
         "result": {},
+        "ended_attempt": attempt if ended else 0,
     }
 
 
