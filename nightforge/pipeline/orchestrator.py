@@ -105,10 +105,9 @@ def orchestrate(
         notifier = Notifier(run.config.notify, project.root)
         stack.callback(notifier.finish)
         forecaster = make_forecaster(project, run, clock)
-        observers = [forecaster, RunLog(log.write, clock.monotonic), notifier]
-        observers += [observer] if observer else []
         _write_record(project, run, nonce, recorded_at=clock.now())
         stack.callback(lambda: _write_last_record(project, run, nonce, clock))
+        observers = [forecaster, RunLog(log.write, clock.monotonic), notifier, *filter(None, [observer])]
         recorder = _begin(project, run, clock, observers, command, goes_on)
         _write_record(project, run, nonce, ready_at=clock.now())
         stack.callback(clear_stop_request, project)
@@ -124,9 +123,11 @@ def orchestrate(
         environment = stage_environment(project, run.config, run.run_id, nonce)
         context = StageContext(project, run.folder, environment, guards)
         stop_reader = _stop_reader(project, run.run_id, signals, clock)
-        services = _services(context, run, clock, stop_reader, sampler, forecaster)
-        gate = _gate(project, run, environment, clock, stack)
-        services = replace(services, contents=contents, gate=gate)
+        services = replace(
+            _services(context, run, clock, stop_reader, sampler, forecaster),
+            contents=contents,
+            gate=_gate(project, run, environment, clock, stack),
+        )
         forecaster.kept = lambda: kept_stages(run.plan, contents)
         try:
             code = Runner(run.plan, run.config, recorder, services, policy).run()
