@@ -43,6 +43,12 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def set_aside(path: Path) -> None:
+    """Put an unreadable file out of the way as `NAME.broken.json`: unreadable is not empty. # ops A5"""
+    reach("aside.replace.before")
+    os.replace(path, path.with_suffix(f".broken{path.suffix}"))
+
+
 def write_bytes(path: Path, data: bytes, durable: bool = True) -> None:
     """Replace `path` with `data`; missing parent folders are made.
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from nightforge.config.schema import GpuGate
-from nightforge.core.atomic import write_json
+from nightforge.core.atomic import set_aside, write_json
 from nightforge.core.clock import Clock
 from nightforge.core.leftovers import Tagged, end_tagged, lives
 from nightforge.core.paths import Project
@@ -148,8 +148,8 @@ class Gatekeeper:
     def _baseline(self, card: Card) -> int | None:
         """Return the lowest memory in use ever seen on this card, and remember a lower one."""
         record = read_object(self._baselines)
-        if record is None and self._baselines.exists():  # unreadable is not empty: kept for a look. # ops A5
-            os.replace(self._baselines, self._baselines.with_suffix(".broken.json"))
+        if record is None and self._baselines.exists():
+            set_aside(self._baselines)
         cards = dict((record or {}).get("cards") or {})
         known = cards.get(card.uuid)
         known = known if isinstance(known, int) else None

@@ -5,14 +5,13 @@ have cost.
 from __future__ import annotations
 
 import contextlib
-import os
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from nightforge.core.atomic import write_bytes
+from nightforge.core.atomic import set_aside, write_bytes
 from nightforge.pipeline.pace import Part, Took
 
 KEPT = 10  # attempts per stage and profile, and runs whose losses count
@@ -72,7 +71,7 @@ def _load(path: Path) -> _File:
     try:
         return _decode(path.read_bytes())
     except (msgspec.MsgspecError, OSError):
-        os.replace(path, path.with_suffix(".broken.json"))  # unreadable is not empty: kept. # ops A5
+        set_aside(path)
         return _File()
 
 
@@ -145,5 +144,5 @@ def _load_forecasts(path: Path) -> dict[str, list[Forecast]]:
     try:
         return msgspec.json.decode(path.read_bytes(), type=_ForecastFile).profiles
     except (msgspec.MsgspecError, OSError):
-        os.replace(path, path.with_suffix(".broken.json"))
+        set_aside(path)
         return {}
