@@ -5,7 +5,7 @@ import { showAnswers } from "./answers.js";
 import { onResize } from "./chart.js";
 import { curveLines, showCurve } from "./curve.js";
 import { byId, commandLine, renderOnce, setClass, setText } from "./dom.js";
-import { ago, clock, clockRange, duration, exact, isNumber, moment, number, objects, secondsBetween, text } from "./format.js";
+import { ago, clock, clockRange, duration, exact, isNumber, moment, number, objects, percent, secondsBetween, text } from "./format.js";
 import { logView } from "./log.js";
 import { page, startPage } from "./page.js";
 import { metricWords, showHardware, showTroubles } from "./panels.js";
@@ -38,6 +38,9 @@ function showBanner(banner, state, at) {
   byId("times").title = state?.started_at ? `started ${exact(state.started_at)}` : "";
   setText(byId("detail"), banner.detail);
   byId("detail").hidden = !banner.detail;
+  const forecast = banner.kind === "live" ? forecastWords(state.eta) : "";
+  setText(byId("forecast"), forecast);
+  byId("forecast").hidden = !forecast;
   renderOnce(byId("command"), banner.command, () => (banner.command && banner.kind !== "idle" ? commandLine(banner.command) : null));
   showReport(state, banner);
   showActions(byId("actions"), byId("ask"));
@@ -55,6 +58,14 @@ function timeWords(state, banner, at) {
   if (banner.kind !== "live") return words.filter(Boolean).join(" · ");
   const done = clockRange(state.eta?.done_at, at);
   return [...words, done ? `done ${done}` : "first run, no estimate"].filter(Boolean).join(" · ");
+}
+
+/** How good earlier forecasts were, and what retries would add to this one. */
+function forecastWords(eta) {
+  const { count, inside, median_error: error } = eta?.quality ?? {};
+  const words = isNumber(count) && count > 0 ? [`Forecasts so far: median error ${percent(error)}, ${number(inside)} of ${number(count)} ends inside the range.`] : [];
+  if (isNumber(eta?.retries_s) && eta.retries_s >= 1) words.push(`About ${duration(eta.retries_s)} more if attempts fail as often as before.`);
+  return words.join(" ");
 }
 
 function titleWords(banner, state) {

@@ -8,7 +8,7 @@ import { knownStatus, mark, stageSeconds, stagesOf, word } from "./status.js";
 export function showStages(element, state, selected, now, choose) {
   const rows = rowsOf(state);
   keyed(element, rows, (row) => row.key, (row) => (row.stage ? stageRow(row, choose) : h("li", { class: "phase" })), (item, row) => {
-    if (row.stage) updateStage(item, row.stage, selected, now);
+    if (row.stage) updateStage(item, row.stage, statusOf(row.stage, state), selected, now);
     else setText(item, row.title);
   });
 }
@@ -36,10 +36,11 @@ function stageRow(row, choose) {
   return h("li", {}, button);
 }
 
-function updateStage(item, stage, selected, now) {
+const statusOf = (stage, state) => (state?.waiting?.stage === stage.id ? "waiting" : knownStatus(stage.status));
+
+function updateStage(item, stage, status, selected, now) {
   const button = item.firstElementChild;
   const [symbol, title, time, sub] = button.children;
-  const status = knownStatus(stage.status);
   setClass(button, `stage ${status}`);
   setText(symbol, mark(status));
   setText(title, text(stage.title, stage.id));
@@ -48,7 +49,7 @@ function updateStage(item, stage, selected, now) {
   sub.hidden = sub.textContent === "";
   if (stage.id === selected) button.setAttribute("aria-current", "true");
   else button.removeAttribute("aria-current");
-  const label = `${text(stage.title, stage.id)}, ${word(stage.status)}${stage.message ? `, ${text(stage.message)}` : ""}`;
+  const label = `${text(stage.title, stage.id)}, ${word(status)}${stage.message ? `, ${text(stage.message)}` : ""}`;
   if (button.title !== label) button.title = label;
   button.setAttribute("aria-label", `${label}, ${time.textContent}`);
   time.title = exact(stage.started_at);

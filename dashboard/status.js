@@ -14,6 +14,7 @@ const MARKS = {
 };
 const WORDS = {
   idle: "idle", pending: "to do", starting: "starting", running: "running", retrying: "waiting to retry", stopping: "stopping",
+  waiting: "waiting",
   succeeded: "done", failed: "failed", skipped: "skipped", stopped: "stopped", done: "done", fail: "failed",
 };
 
@@ -93,7 +94,7 @@ export function waitingWords(state, now) {
   return words ? `Waiting for ${duration(secondsBetween(state.waiting.since, now))} for ${words}. The run goes on by itself; no attempt is used up.` : "";
 }
 
-const WAITS = { waiting_room: "Waiting for room on the disk" };
+const WAITS = { waiting_gpu: "Waiting for the GPU", waiting_room: "Waiting for room on the disk" };
 
 const TITLES = { starting: "Starting", running: "Running", retrying: "Waiting to retry", stopping: "Stopping" };
 

@@ -174,7 +174,8 @@ def stage_main(
     report = Reporter(events, _show)
     config, sections = traced(config)
     stage = Stage(config, project, args, report, StopFlag(project, args.run_dir), key, args.run_dir)
-    faulthandler.enable()  # a native crash leaves its stack in the log
+    if sys.__stderr__ is not None:
+        faulthandler.enable(sys.__stderr__)  # a native crash leaves its stack in the log
     report.start(key, _show_stacks_when_asked(args.run_dir, key))
     try:
         report.finish(run(stage), sections)

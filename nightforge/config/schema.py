@@ -171,6 +171,26 @@ class StallDetection(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     kill: Annotated[bool, doc("false: warn only, never stop a silent stage")] = True
 
 
+class GpuGate(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Before each attempt of a stage that computes on a GPU: is the card free again?"""
+
+    poll_seconds: Annotated[Positive, doc("seconds between two looks at the card")] = 2
+    limit_seconds: Annotated[
+        Positive,
+        doc("seconds for memory to come back; then processes left behind by earlier attempts are ended"),
+    ] = 60
+    margin_mb: Annotated[
+        Index, doc("memory in use above the lowest ever seen on this card that still counts as free, MB")
+    ] = 512
+    share: Annotated[
+        bool,
+        doc(
+            "go on beside somebody else's process when the free memory covers the estimated need; "
+            "false: wait until the card is free"
+        ),
+    ] = True
+
+
 class Generation(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Decoding in inference, exam and evaluation; always greedy, so equal input gives equal output."""
 
@@ -286,6 +306,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     lora: Lora = msgspec.field(default_factory=Lora)
     training: Training = msgspec.field(default_factory=Training)
     stall_detection: StallDetection = msgspec.field(default_factory=StallDetection)
+    gpu_gate: GpuGate = msgspec.field(default_factory=GpuGate)
     generation: Generation = msgspec.field(default_factory=Generation)
     exam: Exam = msgspec.field(default_factory=Exam)
     backup: Backup = msgspec.field(default_factory=Backup)

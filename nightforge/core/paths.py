@@ -94,6 +94,14 @@ class Project:
         return self.logs / "stall_limits.json"
 
     @property
+    def forecasts(self) -> Path:
+        return self.logs / "eta_forecasts.json"
+
+    @property
+    def gpu_baselines(self) -> Path:
+        return self.logs / "gpu_baselines.json"
+
+    @property
     def server_pid(self) -> Path:
         return self.logs / "dashboard_server.pid"
 

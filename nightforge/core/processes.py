@@ -122,6 +122,13 @@ def _portable_start(pid: int) -> int | None:
         return None
 
 
+def ticks_now() -> int:
+    """Return the present moment on the scale of `ProcessIdentity.started`."""
+    if sys.platform == "linux":
+        return int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK"))
+    return int(time.time() * 1000)
+
+
 def is_alive(identity: ProcessIdentity) -> bool:
     """Tell whether exactly this process lives; a reused pid or another boot is not it."""
     now = identity_of(identity.pid)
@@ -272,45 +279,3 @@ def _popen_detached(
 def windows_stage_flags() -> int:
     """Return the creation flags of a stage on Windows."""
     return _NEW_PROCESS_GROUP | _NO_WINDOW
-
-
-# ---- ending ----------------------------------------------------------------------------------------------
-
-
-def _tagged(tag: str) -> list[int]:
-    """Find living processes that carry our tag in their environment, by looking through /proc. # ops K6"""
-    if sys.platform != "linux":
-        return []
-    wanted = f"{TAG_VARIABLE}={tag}".encode()
-    found: list[int] = []
-    for pid, _, _ in linux_processes():
-        try:
-            if pid != os.getpid() and wanted in _environment(pid):
-                found.append(pid)
-        except OSError:
-            continue  # gone while we looked, or not ours to read
-    return found
-
-
-def _environment(pid: int) -> list[bytes]:
-    return (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
-
-
-def sweep_tagged(tag: str, limit_s: float = 5.0) -> list[int]:
-    """End what a killed guard left behind (on Windows its job did); returns the pids."""
-    import psutil
-
-    swept: set[int] = set()
-    deadline = time.monotonic() + limit_s
-    while tag and time.monotonic() < deadline:
-        pids = _tagged(tag)
-        if not pids:
-            break
-        for pid in pids:
-            try:
-                psutil.Process(pid).kill()
-                swept.add(pid)
-            except psutil.Error:
-                continue
-        time.sleep(0.02)
-    return sorted(swept)

@@ -138,10 +138,10 @@ class Tree:
     @staticmethod
     def _send(members: Sequence[Member], number: int) -> None:
         for pid, started in members:
-            _signal_exactly(pid, started, number)
+            signal_exactly(pid, started, number)
 
 
-def _signal_exactly(pid: int, started: int, number: int) -> None:
+def signal_exactly(pid: int, started: int, number: int) -> None:
     """Signal a process if it still is the one that was seen."""
     if sys.platform != "linux":
         import psutil

@@ -13,8 +13,9 @@ from nightforge.core.atomic import write_json
 from nightforge.core.events import read_events, read_lines
 from nightforge.core.failpoints import reach
 from nightforge.core.inject import ATTEMPT_VARIABLE
+from nightforge.core.leftovers import sweep_tagged
 from nightforge.core.paths import Project
-from nightforge.core.processes import TAG_VARIABLE, sweep_tagged
+from nightforge.core.processes import TAG_VARIABLE, boot_id, ticks_now
 from nightforge.core.records import guard_of, order_path, read_object
 from nightforge.pipeline.classes import LOG_LINES
 from nightforge.pipeline.guards import GuardHandle, Guards
@@ -80,6 +81,8 @@ class StageContext:
             "attempt": attempt,
             "attempts": str(order_path(self.run_dir, spec.key, attempt).parent),
             "tag": tag,
+            "boot_id": boot_id(),
+            "ticks": ticks_now(),  # whoever carries the tag and started earlier is not ours. # ops K6
             "argv": [
                 str(self.project.root / spec.script),
                 "--run-dir",

@@ -17,6 +17,7 @@ from typing import Any
 
 from nightforge.config.schema import Notify
 from nightforge.pipeline.fold import Event
+from nightforge.pipeline.gatekeeper import GPU_HELD
 from nightforge.pipeline.states import LiveState
 
 _LIMIT_S = 15.0
@@ -92,6 +93,8 @@ def message_for(state: LiveState, event: Event) -> dict[str, Any] | None:
         kind, title = "retry", f"Stage {event['stage']} is tried again"
         last = state.errors[-1].message if state.errors else ""
         text = f"Attempt {event['attempt']} of {event['max_attempts']}. {last}".strip()
+    elif event["type"] == "alert" and event.get("title") == GPU_HELD:
+        kind, title, text = "stall", f"Stage {event.get('stage')} waits for the GPU", event.get("detail", "")
     elif event["type"] == "alert" and event.get("title") == NO_PROGRESS:
         kind, title, text = "stall", f"Stage {event.get('stage')}: no progress", event.get("detail", "")
     else:

@@ -21,6 +21,7 @@ from nightforge.core.clock import Clock, SystemClock
 from nightforge.core.control import clear_stop_request, read_stop_request, write_stop_request
 from nightforge.core.errors import InputError, TemporaryError
 from nightforge.core.failpoints import be
+from nightforge.core.leftovers import sweep_tagged
 from nightforge.core.paths import Project
 from nightforge.core.processes import (
     ProcessIdentity,
@@ -28,7 +29,6 @@ from nightforge.core.processes import (
     identity_of,
     ignore_hangup,
     on_stop_signals,
-    sweep_tagged,
 )
 from nightforge.core.records import (
     ACTIVE,
@@ -47,9 +47,10 @@ from nightforge.pipeline.attempts import StageContext, stage_environment
 from nightforge.pipeline.contents import Contents
 from nightforge.pipeline.disk import Room
 from nightforge.pipeline.fold import FINISHED
+from nightforge.pipeline.forecast import Forecaster, kept_stages, make_forecaster
+from nightforge.pipeline.gatekeeper import Gatekeeper, Needs, open_gate
 from nightforge.pipeline.guards import Guards
 from nightforge.pipeline.hardware import HardwareSampler
-from nightforge.pipeline.history import TimingHistory
 from nightforge.pipeline.journal import STATE, Journal, StateFiles
 from nightforge.pipeline.limits import StallLimits
 from nightforge.pipeline.notify import Notifier
@@ -110,16 +111,15 @@ def orchestrate(
         log = stack.enter_context(_open_log(project, fresh=run.state is None))
         notifier = Notifier(run.config.notify, project.root)
         stack.callback(notifier.finish)
-        observers = [RunLog(log.write, clock.monotonic), notifier, *([observer] if observer else [])]
+        forecaster = make_forecaster(project, run, clock)
         _write_record(project, run, nonce, recorded_at=clock.now())
         stack.callback(lambda: _write_last_record(project, run, nonce, clock))
+        observers = [forecaster, RunLog(log.write, clock.monotonic), notifier, *filter(None, [observer])]
         recorder = _begin(project, run, clock, observers, command, goes_on)
         _tidy(project, run, recorder)
         _write_record(project, run, nonce, ready_at=clock.now())
         stack.callback(clear_stop_request, project)
-        sampler = HardwareSampler(project.root)
-        sampler.start()
-        stack.callback(sampler.end)
+        sampler = _start_sampler(project, stack)
         contents = Contents(project, run.config, run.plan.pipeline, run.folder)
         stack.callback(_save_contents, contents)
         guards = Guards(log.file)
@@ -128,9 +128,14 @@ def orchestrate(
         stack.callback(guards.end)
         environment = stage_environment(project, run.config, run.run_id, nonce)
         context = StageContext(project, run.folder, environment, guards, run.config.disk.stage_log_mb * MB)
-        stop_request = _stop_reader(project, run.run_id, signals, clock)
-        services = _services(context, run, clock, stop_request, sampler)
-        services = replace(services, contents=contents, room=Room(project, run.config, run.run_id))
+        stop_reader = _stop_reader(project, run.run_id, signals, clock)
+        services = replace(
+            _services(context, run, clock, stop_reader, sampler, forecaster),
+            contents=contents,
+            room=Room(project, run.config, run.run_id),
+            gate=_gate(project, run, environment, clock, stack),
+        )
+        forecaster.kept = lambda: kept_stages(run.plan, contents)
         try:
             code = Runner(run.plan, run.config, recorder, services, policy).run()
         except Exception as error:  # our own mistake: the page must not show a run that nobody runs
@@ -139,6 +144,13 @@ def orchestrate(
             raise
         recorder.settle()
         return code
+
+
+def _start_sampler(project: Project, stack: ExitStack) -> HardwareSampler:
+    sampler = HardwareSampler(project.root)
+    sampler.start()
+    stack.callback(sampler.end)
+    return sampler
 
 
 class BusyError(TemporaryError):
@@ -312,16 +324,15 @@ def _services(
     clock: Clock,
     stop_request: Callable[[], dict[str, Any] | None],
     sampler: HardwareSampler,
+    forecaster: Forecaster,
 ) -> Services:
-    history = TimingHistory(context.project.timing_history, run.config.profile)
     return Services(
         clock=clock,
         spawn=context.spawn,
         attach=context.attach,
         stop_request=stop_request,
         hardware=lambda: sampler.latest,
-        remember=history.remember,
-        history=history.of_stages,
+        forecast=forecaster.estimate,
         rungs=context.project.logs / "oom_rungs.json",
         gpu=sampler.gpu_name,
         limits=StallLimits(context.project.stall_limits, run.config, lambda: sampler.latest),
@@ -338,6 +349,14 @@ def _work_is_near(run: Run, contents: Contents) -> bool:
 def _save_contents(contents: Contents) -> None:
     with contextlib.suppress(OSError):  # only hashes that can be worked out again
         contents.save()
+
+
+def _gate(
+    project: Project, run: Run, environment: dict[str, str], clock: Clock, stack: ExitStack
+) -> Gatekeeper:
+    needs = Needs(project, run.folder / "config.json")
+    stack.callback(needs.end)
+    return open_gate(project, run.config.gpu_gate, environment, needs, clock)
 
 
 def _stop_reader(

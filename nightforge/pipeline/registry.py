@@ -26,6 +26,8 @@ class StageSpec(NamedTuple):
     args: tuple[str, ...] = ()
     force_args: tuple[str, ...] = ()  # added by --force: do it again although nothing is new
     always: bool = False  # runs each time: its work is about the run itself
+    gpu: bool = False  # computes on the GPU where there is one: passes the GPU gate before each attempt
+    work: tuple[str, ...] = ()  # project files whose size its duration grows with; without: none it knows of
 
     @property
     def number(self) -> str:
@@ -80,6 +82,11 @@ BLUEPRINT: tuple[StageSpec, ...] = (
             "lessons/",
         ),
         writes=(*_ROWS, "data/blueprint/dataset.json"),
+        work=(
+            "data/blueprint/synthetic.jsonl",
+            "data/blueprint/lessons.jsonl",
+            "data/blueprint/manual.jsonl",
+        ),
     ),
     StageSpec(
         key="06",
@@ -90,6 +97,7 @@ BLUEPRINT: tuple[StageSpec, ...] = (
         reads=_ROWS,
         writes=(),
         args=_ROWS,
+        work=_ROWS,
     ),
     StageSpec(
         key="08",
@@ -108,6 +116,7 @@ BLUEPRINT: tuple[StageSpec, ...] = (
         kind="training",
         reads=("lessons/",),
         writes=("models/tiny-base/",),
+        gpu=True,
     ),
     StageSpec(
         key="16-pre",
@@ -129,6 +138,8 @@ BLUEPRINT: tuple[StageSpec, ...] = (
         reads=(*_ROWS, "data/blueprint/system_prompt.txt", "models/tiny-base/"),
         writes=(_ADAPTER,),
         force_args=("--force",),
+        gpu=True,
+        work=_ROWS,
     ),
     StageSpec(
         key="16-post",
@@ -149,6 +160,7 @@ BLUEPRINT: tuple[StageSpec, ...] = (
         kind="exam",
         reads=("lessons/", "data/blueprint/train.jsonl", _ADAPTER),
         writes=("results/exams/vN/",),
+        gpu=True,
     ),
     StageSpec(
         key="09",
@@ -158,6 +170,7 @@ BLUEPRINT: tuple[StageSpec, ...] = (
         kind="eval",
         reads=(_ADAPTER,),
         writes=("results/evaluations/vN.json",),
+        gpu=True,
     ),
     StageSpec(
         key="19",

@@ -122,6 +122,8 @@ _LINES: dict[str, Callable[[LiveState, Event], str | None]] = {
     "run_started": _run("STARTED   {run_id}, profile {profile}, mode {mode}, pid {pid}"),
     "run_resumed": _run("RESUMED   {state.run_id}, pid {pid}"),
     "run_ended": _run("ENDED     {status}, exit code {exit_code}"),
+    "waiting_started": lambda _, event: f"{event['stage']:<8} WAITING   for {event['words']}",
+    "waiting_ended": lambda _, event: f"{event['stage']:<8} GOING ON  ({event['kind']} is over)",
     "stop_requested": _run("STOP      requested by {by}"),
     "stage_started": _stage_started,
     "stage_ended": _stage_ended,

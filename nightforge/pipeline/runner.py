@@ -20,8 +20,9 @@ from nightforge.pipeline.attempts import Attempt, Ended
 from nightforge.pipeline.classes import policy_of
 from nightforge.pipeline.contents import Contents, standing
 from nightforge.pipeline.disk import Room, blame_disk, least_wait_s, wait_for_room
-from nightforge.pipeline.eta import estimate
+from nightforge.pipeline.eta import Estimate
 from nightforge.pipeline.fold import FINISHED
+from nightforge.pipeline.gatekeeper import Said
 from nightforge.pipeline.ladder import RungMemory
 from nightforge.pipeline.limits import StallLimits
 from nightforge.pipeline.plan import Plan
@@ -47,13 +48,13 @@ class Services:
     attach: Callable[[StageSpec, int], Attempt | None]  # an attempt that outlived its orchestrator
     stop_request: Callable[[], dict[str, Any] | None]  # {"requested_at", "by", "now"}
     hardware: Callable[[], dict[str, Any] | None]
-    remember: Callable[[str, float], None]  # stage key, seconds of a success
-    history: Callable[[], Mapping[str, list[float]]]
+    forecast: Callable[[LiveState, str], Estimate]
     rungs: Path  # where the memory ladder's rungs are remembered
     gpu: Callable[[], str]  # the card's name, or cpu
     limits: StallLimits
     contents: Contents | None = None  # None: nothing is kept from earlier runs
     room: Room | None = None  # None: nobody looks after the disks
+    gate: Callable[[StageSpec, Said], Verdict | None] = lambda spec, said: None  # says why not to start
 
 
 @dataclass(frozen=True)
@@ -198,8 +199,9 @@ class Runner:
 
     def _attempt(self, spec: StageSpec, number: int, limit: int) -> Verdict:
         """Run a stage's process once, watch it to its end, and record how it ended."""
-        clock = self._services.clock
-        began = clock.monotonic()
+        barred = self._services.gate(spec, Said(self._recorder.record, self._goes_on))
+        if barred is not None:
+            return barred if barred.outcome == "stopped" else self._conclude(spec, number, barred, {}, "")
         again = self.state.stage(spec.key).status == "retrying"
         self._recorder.record(
             "stage_started", stage=spec.key, attempt=number, max_attempts=limit, again=again
@@ -212,10 +214,7 @@ class Runner:
             attempt = self._services.spawn(self._recovery.prepared(spec), number, limits, self._policy.grace)
         except OSError as error:
             return self._not_started(spec, number, error)
-        verdict = self._see_through(spec, number, attempt)
-        if verdict.outcome == "succeeded":
-            self._services.remember(spec.key, clock.monotonic() - began)
-        return verdict
+        return self._see_through(spec, number, attempt)
 
     def _not_started(self, spec: StageSpec, number: int, error: OSError) -> Verdict:
         words = f"{spec.script} could not be started: {error.strerror or error}"
@@ -340,6 +339,11 @@ class Runner:
         if self._services.room is not None:
             self._services.room.tend(self._recorder, self._services.clock.monotonic())
 
+    def _goes_on(self) -> bool:
+        """Tick; False once a stop is requested."""
+        self._tick()
+        return self.state.stop is None
+
     def _look_for_stop(self) -> None:
         request = self._services.stop_request()
         if request is None:
@@ -354,7 +358,7 @@ class Runner:
             )
 
     def _estimate(self) -> None:
-        found = estimate(self._services.history(), self.state, self._services.clock.now())
+        found = self._services.forecast(self.state, self._services.clock.now())
         self._recorder.record(
             "estimated", stages=found.stages, eta=msgspec.to_builtins(found.eta) if found.eta else None
         )

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 SCHEMA_VERSION = 1
 Point = tuple[float, float]  # (optimizer step, value)
-Range = tuple[float, float]  # (p50, p90), seconds
+Range = tuple[float, float]  # (p10, p90), seconds
 
 
 class Progress(Struct, frozen=True):
@@ -104,11 +104,26 @@ class Curve(Struct, frozen=True):
     previous: PreviousCurve | None = None
 
 
+class Quality(Struct, frozen=True):
+    """How good earlier forecasts of this profile were: of `count` runs' ends so many lay `inside` the range
+    that was shown; `median_error` is a share of the time that was left.
+    """
+
+    count: int
+    inside: int
+    median_error: float
+
+
 class Eta(Struct, frozen=True):
-    """When the run will be done: seconds left and moments, each as (p50, p90)."""
+    """When the run will be done: seconds left and moments, each as (p10, p90); `retries_s` comes on top if
+    attempts fail as often as before.
+    """
 
     remaining_s: Range
     done_at: tuple[str, str]
+    middle_s: float = 0.0
+    retries_s: float = 0.0
+    quality: Quality | None = None
 
 
 class Heartbeat(Struct, frozen=True):

@@ -65,7 +65,7 @@ def format_status(state: dict[str, Any], url: str | None, now: datetime | None =
         lines.append(f"Waiting  for {since} for {waiting['words']}")
     lines += _watch_lines(state, moment) if status in ACTIVE else []
     if status in ACTIVE:
-        lines.append(f"Left     {_eta(state.get('eta'))}")
+        lines += _eta_lines(state.get("eta"))
     lines += _trouble_lines(state, moment)
     if status == "interrupted" and state.get("guarded"):
         guarded = state["guarded"]
@@ -143,9 +143,20 @@ def _watch_lines(state: dict[str, Any], moment: datetime) -> list[str]:
     return [f"Watch    {'slow: ' if watch['slow'] else ''}{counted}, silent for {silent} {limit}"]
 
 
-def _eta(eta: dict[str, Any] | None) -> str:
+def _eta_lines(eta: dict[str, Any] | None) -> list[str]:
     if not eta:
-        return "first run, no estimate"
+        return ["Left     first run, no estimate"]
+    lines = [f"Left     {_eta(eta)}"]
+    if eta.get("retries_s", 0) >= 1:
+        lines.append(f"         about {words_for(eta['retries_s'])} more if attempts fail as often as before")
+    quality = eta.get("quality")
+    if quality:
+        inside = f"{quality['inside']} of {quality['count']} ends inside the range"
+        lines.append(f"         forecasts so far: median error {quality['median_error']:.0%}, {inside}")
+    return lines
+
+
+def _eta(eta: dict[str, Any]) -> str:
     low, high = eta["remaining_s"]
     first, last = (parse_time(text).astimezone().strftime("%H:%M") for text in eta["done_at"])
     until = f"about {first}" if first == last else f"between {first} and {last}"

@@ -18,7 +18,6 @@ NOT_NEEDED = {
     ("core/atomic.py", "_replace"),
     ("core/atomic.py", "sync_folder"),
     ("pipeline/doctor.py", "_disk"),
-    ("pipeline/history.py", "_load"),
     ("pipeline/limits.py", "_load"),
 }
 

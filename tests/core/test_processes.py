@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from nightforge.core import processes
+from nightforge.core.leftovers import sweep_tagged
 from nightforge.core.processes import (
     TAG_VARIABLE,
     ProcessIdentity,
@@ -23,7 +24,6 @@ from nightforge.core.processes import (
     parse_stat,
     signal_words,
     spawn_detached,
-    sweep_tagged,
 )
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")

@@ -21,6 +21,7 @@ KINDS = [
     ("slow", 1, "Running"),
     ("retrying", 1, "Waiting to retry"),
     ("waiting_room", 1, "Waiting for room on the disk"),
+    ("waiting_gpu", 1, "Waiting for the GPU"),
     ("failed", 60, "Failed in Merge"),
     ("stopping", 1, "Stopping"),
     ("stopped", 60, "Stopped"),
@@ -44,6 +45,24 @@ def project_of(folder: Path, kind: str, age_s: float = 1.0) -> Any:
     if kind not in ("none", "starting"):
         put_hub(project, "hub_hostile" if kind == "hostile" else "hub")
     return project
+
+
+def test_who_holds_the_gpu_is_named_and_forecasts_say_how_good_they_were(
+    tmp_path: Path, open_tab: Callable[..., Any]
+) -> None:
+    tab = open_tab()
+    with serving(project_of(tmp_path, "waiting_gpu")) as site:
+        tab.goto(f"{site.url}/dashboard/live.html")
+        assert tab.text("#title") == "Waiting for the GPU"
+        words = tab.text("#detail")
+        assert "jupyter-lab (pid 3912, alice) with 71,240 MB" in words and "no attempt is used up" in words
+        assert "waiting" in str(tab.page.locator(".stage.waiting").get_attribute("aria-label"))
+        put_state(site.project, recorded("running_training"))
+        tab.page.locator("#title", has_text="Running").wait_for()
+        said = tab.text("#forecast").replace("\u202f", " ")
+        assert "median error 6 %, 66 of 80 ends inside the range" in said and "About 5 s more" in said
+        assert tab.page.evaluate("document.documentElement.scrollHeight") <= 800
+        tab.check(site.url)
 
 
 @pytest.mark.slow

@@ -13,6 +13,8 @@ from nightforge.core.clock import format_time
 from nightforge.pipeline.attempts import Ended
 from nightforge.pipeline.disk import Room
 from nightforge.pipeline.fold import Event
+from nightforge.pipeline.forecast import Forecaster
+from nightforge.pipeline.history import ForecastLog, TimingHistory
 from nightforge.pipeline.journal import Journal, StateFiles
 from nightforge.pipeline.limits import StallLimits
 from nightforge.pipeline.plan import Plan
@@ -136,7 +138,9 @@ class World:
         self.left: dict[str, FakeAttempt] = {}  # attempts that outlived their orchestrator
         self.request: dict[str, Any] | None = None
         self.room: Room | None = None
-        self.history: dict[str, list[float]] = {}
+        self.history = TimingHistory(tmp_path / "history.json", "tiny")
+        forecasts = ForecastLog(tmp_path / "forecasts.json", "tiny")
+        self.forecaster = Forecaster(self.history, forecasts, "", lambda key: None, self.clock.monotonic)
         self.config = config or Config()
         specs = tuple(
             StageSpec(key, f"scripts/{key}.py", f"Stage {key}", 1, kind_of(key), (), ()) for key in scripts
@@ -149,7 +153,7 @@ class World:
             Journal(tmp_path / "events.jsonl"),
             StateFiles(tmp_path / "state.json", tmp_path / "heartbeat", self.clock.monotonic),
             self.clock,
-            [lambda state, event: self.events.append(event)],
+            [self.forecaster, lambda state, event: self.events.append(event)],
         )
         self.recorder.record(
             "run_started",
@@ -192,8 +196,7 @@ class World:
             attach=lambda spec, number: self.left.pop(spec.key, None),
             stop_request=lambda: self.request,
             hardware=lambda: None,
-            remember=lambda key, seconds: self.history.setdefault(key, []).append(round(seconds, 1)),
-            history=lambda: self.history,
+            forecast=self.forecaster.estimate,
             room=self.room,
             rungs=self.folder / "oom_rungs.json",
             gpu=lambda: self.gpu,

@@ -11,7 +11,6 @@ from pipeline_fakes import FakeClock, Script, World
 
 from nightforge.core.errors import InputError
 from nightforge.pipeline import journal as journal_module
-from nightforge.pipeline.history import TimingHistory
 from nightforge.pipeline.journal import Journal, StateFiles
 from nightforge.pipeline.rebuild import load_run
 from nightforge.pipeline.states import LiveState
@@ -126,25 +125,3 @@ def test_the_copy_of_the_run_follows_every_two_seconds_and_at_once_at_the_end(tm
     assert sorted(seen, key=int) == ["0", "20"]
     files.write(LiveState(run_id="end", status="succeeded"), at_once=True)
     assert json.loads(copy.read_text())["run_id"] == "end"
-
-
-def test_history_is_kept_per_profile_and_a_broken_file_gives_way_to_its_last_one(
-    tmp_path: Path,
-) -> None:
-    path = tmp_path / "step_timing_history.json"
-    TimingHistory(path, "tiny").remember("04", 12.3)
-    TimingHistory(path, "smol").remember("04", 99)
-    assert TimingHistory(path, "tiny").of_stages() == {"04": [12.3]}
-    path.write_text('{"profiles": {"tiny": {"04": ["x"]}}}')
-    assert TimingHistory(path, "tiny").of_stages() == {"04": [12.3]}
-    (aside,) = tmp_path.glob("step_timing_history.json.broken-*")
-    assert "x" in aside.read_text()
-
-
-def test_a_broken_history_without_generations_is_put_aside_and_starts_over(tmp_path: Path) -> None:
-    path = tmp_path / "step_timing_history.json"
-    path.write_bytes(b"")
-    assert TimingHistory(path, "tiny").of_stages() == {}
-    TimingHistory(path, "tiny").remember("04", 1)
-    (aside,) = tmp_path.glob("step_timing_history.json.broken-*")
-    assert aside.read_bytes() == b"" and TimingHistory(path, "tiny").of_stages() == {"04": [1]}

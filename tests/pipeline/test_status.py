@@ -91,6 +91,25 @@ def test_a_first_run_says_so_instead_of_a_number() -> None:
     assert "first run, no estimate" in format_status({**STATE, "eta": None}, None, NOW)
 
 
+def test_a_wait_and_the_quality_of_forecasts_are_told() -> None:
+    waiting = {
+        "kind": "waiting_gpu",
+        "stage": "04",
+        "since": STATE["started_at"],
+        "words": "GPU 0, held by x",
+    }
+    eta = {
+        "remaining_s": [60, 90],
+        "done_at": [STATE["started_at"]] * 2,
+        "retries_s": 12.0,
+        "quality": {"count": 10, "inside": 8, "median_error": 0.12},
+    }
+    said = format_status({**STATE, "waiting": waiting, "eta": eta}, None, NOW)
+    assert "for GPU 0, held by x" in said and "Waiting  for " in said
+    assert "median error 12%, 8 of 10 ends inside the range" in said
+    assert "about 12 s more if attempts fail as often as before" in said
+
+
 @pytest.mark.parametrize(
     ("status", "command"),
     [("stopped", "--resume"), ("failed", "--resume"), ("interrupted", "--resume"), ("running", "--stop")],

@@ -74,7 +74,7 @@ def stage_row(spec, status, start, end, attempt=1):
         "writes": writes,
         "kind": KINDS[key],
         "result": {},
-        "ended_attempt": 0,
+        "ended_attempt": attempt if ended else 0,
         "mark": None,
     }
 
@@ -165,7 +165,7 @@ def training(step=142, **extra):
     row["eta_s"] = [40, 58]
     value["current"]["watch"].update(phase="step", limit_s=10800.0)
     value["curve"] = curve(step)
-    value["eta"] = {"remaining_s": [104, 152], "done_at": [at(205), at(253)]}
+    value["eta"] = eta([104, 152], [at(205), at(253)], 124)
     value["alerts"] = [
         alert(
             "16-pre",
@@ -230,7 +230,45 @@ def exam():
     value["current"]["watch"].update(phase="generate", limit_s=1800.0)
     value["curve"] = curve(230)
     value["answers"] = answers()
-    value["eta"] = {"remaining_s": [38, 55], "done_at": [at(205), at(222)]}
+    value["eta"] = eta([38, 55], [at(205), at(222)], 46)
+    return value
+
+
+def eta(remaining_s, done_at, middle_s):
+    quality = {"count": 80, "inside": 66, "median_error": 0.064}
+    return {
+        "remaining_s": remaining_s,
+        "done_at": done_at,
+        "middle_s": middle_s,
+        "retries_s": 4.5,
+        "quality": quality,
+    }
+
+
+def waiting_gpu():
+    """Before the training: somebody else's notebook holds the card."""
+    value = state("running", "04", 0, hardware=gpu()["hardware"])
+    row = stage_of(value, "04")
+    row.update(status="pending", started_at=None, attempt=0)
+    value["current"] = None
+    value["waiting"] = {
+        "kind": "waiting_gpu",
+        "stage": "04",
+        "since": at(31),
+        "words": "GPU 0, held by jupyter-lab (pid 3912, alice) with 71,240 MB; it is left alone",
+    }
+    value["updated_at"] = value["heartbeat"]["at"] = at(240)
+    value["eta"] = eta([171, 204], [at(411), at(444)], 186)
+    value["alerts"] = [
+        alert(
+            "04",
+            "warning",
+            "Waiting for the GPU",
+            f"{value['waiting']['words']}. The run goes on by itself once there is room; "
+            "no attempt is used up.",
+            "nvidia-smi",
+        )
+    ]
     return value
 
 
@@ -416,6 +454,7 @@ def main():
         "slow": slow(),
         "retrying": retrying(),
         "waiting_room": waiting_room(),
+        "waiting_gpu": waiting_gpu(),
         "failed": failed(),
         "stopping": stopping(),
         "stopped": stopped(),
