@@ -257,16 +257,20 @@ def _popen_detached(
     }
     if sys.platform != "win32":
         return subprocess.Popen(argv, start_new_session=True, **common), None
-    flags = _NEW_PROCESS_GROUP | _NO_WINDOW
+    process, let_go = popen_out_of_job(argv, **common)
+    refused = "this window does not let programs go: the run ends when the window is closed"
+    return process, None if let_go else refused
+
+
+def popen_out_of_job(argv: Sequence[str], **options: Any) -> tuple[subprocess.Popen[bytes], bool]:
+    """Start a process on Windows outside the job this one may be in; False beside it if the job refuses."""
+    flags = windows_stage_flags()
     try:
-        return subprocess.Popen(argv, creationflags=flags | _BREAKAWAY_FROM_JOB, **common), None
+        return subprocess.Popen(argv, creationflags=flags | _BREAKAWAY_FROM_JOB, **options), True
     except OSError as error:
         if getattr(error, "winerror", None) != _ACCESS_DENIED:
             raise
-    return (
-        subprocess.Popen(argv, creationflags=flags, **common),
-        "this window does not let programs go: the run ends when the window is closed",
-    )
+    return subprocess.Popen(argv, creationflags=flags, **options), False
 
 
 def windows_stage_flags() -> int:

@@ -75,7 +75,7 @@ def _wine_is_there() -> bool:
 
 
 def _install(cache: Path) -> Path:
-    """Fetch and unpack interpreter and wheels once per state of this file and its pins; returns their home."""
+    """Fetch and unpack interpreter and wheels, once per state of this file and its pins."""
     key = hashlib.sha256(PACKAGES.read_bytes() + Path(__file__).read_bytes()).hexdigest()[:12]
     home = cache / f"python-{key}"
     if home.exists():
@@ -200,7 +200,8 @@ def _left_over(cache: Path) -> list[str]:
 def _closing_line(text: str, left: int) -> str:
     """Count from pytest's last line, in the form that CI reads."""
     last = next((line for line in reversed(text.splitlines()) if re.search(r" in [\d.]+s", line)), "")
-    counts = {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|errors?|skipped)", last)}
+    found = re.findall(r"(\d+) (passed|failed|errors?|skipped)", last)
+    counts = {word: int(number) for number, word in found}
     failed = sum(counts.get(word, 0) for word in ("failed", "error", "errors")) + left
     return f"Windows: {counts.get('passed', 0)} passed, {failed} failed, {counts.get('skipped', 0)} skipped"
 
