@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import signal
 import subprocess
 import sys
@@ -14,13 +13,13 @@ from typing import Any
 
 import psutil
 import pytest
-from tiny_project import REPO, TinyProject
+from tiny_project import REPO, TinyProject, kill
 
 from nightforge.core.processes import identity_of
 from nightforge.core.records import guard_of
 from nightforge.pipeline.states import from_json
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="uses /proc, pty and sessions")
+posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals and no terminal to hang up")
 
 DATA = ["03", "13", "20", "06", "08"]
 # Works until it is told to stop, then leaves at its safe boundary.
@@ -68,7 +67,8 @@ def test_a_detached_run_returns_at_once_and_succeeds_by_itself(tiny: TinyProject
     assert done.returncode == 0, done.stderr
     run_id = tiny.record()["run_id"]
     assert all(word in done.stdout for word in (run_id, "pid", "logs/pipeline_live.log", "--stop", "Page"))
-    assert took < 2 or os.getloadavg()[0] > 2, f"{took:.1f} s on an idle machine"
+    busy = sys.platform == "win32" or os.getloadavg()[0] > 2
+    assert took < 2 or busy, f"{took:.1f} s on an idle machine"
     assert tiny.wait_ended() == "succeeded"
     assert tiny.statuses() == dict.fromkeys(DATA, "succeeded")
     folder = tiny.project.run_dir(run_id)
@@ -133,17 +133,18 @@ def test_stages_get_the_environment_and_arguments_of_the_contract(tiny: TinyProj
 def test_a_stage_killed_from_outside_is_told_in_words_and_tried_again(tiny: TinyProject) -> None:
     tiny.behave("20", FIRST_TIME_ONLY)
     code = (
-        "import os, sys, time, pathlib\n"
+        "import psutil, sys, time, pathlib\n"
         "mark = pathlib.Path(sys.argv[1])\n"
         "while not (mark.exists() and mark.read_text()): time.sleep(0.02)\n"
-        "os.kill(int(mark.read_text()), 9)"
+        "psutil.Process(int(mark.read_text())).kill()"
     )
     killer = subprocess.Popen([sys.executable, "-c", code, str(tiny.root / "first")])
     done = tiny.orchestrate("--data-only")
     killer.wait(10)
     assert done.returncode == 0, done.stderr
     state = tiny.state()
-    assert "killed by signal 9 (SIGKILL); nobody here asked for it" in state["errors"][0]["message"]
+    if sys.platform != "win32":  # there the end by force is an exit code like any other
+        assert "killed by signal 9 (SIGKILL); nobody here asked for it" in state["errors"][0]["message"]
     (stage,) = [stage for stage in state["stages"] if stage["id"] == "20"]
     assert (stage["status"], stage["attempt"], stage["result"]) == ("succeeded", 2, {"rows": 7})
 
@@ -159,7 +160,7 @@ def guard_pid(tiny: TinyProject, key: str, attempt: int = 1) -> int:
 
 def kill_orchestrator(tiny: TinyProject) -> int:
     pid = int(tiny.record()["pid"])
-    os.kill(pid, signal.SIGKILL)
+    kill(pid)
     tiny.wait(lambda: identity_of(pid) is None)
     return pid
 
@@ -238,11 +239,11 @@ def test_without_orchestrator_stop_now_ends_a_deaf_stage(tiny: TinyProject) -> N
 def test_a_killed_guard_takes_its_stage_along_and_the_stage_is_tried_again(tiny: TinyProject) -> None:
     tiny.behave("20", FIRST_TIME_ONLY)
     code = (
-        "import json, os, sys, time, pathlib\n"
+        "import json, psutil, sys, time, pathlib\n"
         "root = pathlib.Path(sys.argv[1])\n"
         "while not (root / 'first').exists(): time.sleep(0.02)\n"
         "record = next(root.glob('logs/runs/*/attempts/20-1.guard.json'))\n"
-        "os.kill(json.loads(record.read_text())['guard']['pid'], 9)"
+        "psutil.Process(json.loads(record.read_text())['guard']['pid']).kill()"
     )
     killer = subprocess.Popen([sys.executable, "-c", code, str(tiny.root)])
     done = tiny.orchestrate("--data-only")
@@ -260,7 +261,7 @@ def test_with_orchestrator_and_guard_killed_nobody_is_left_and_resume_finishes(t
     stage, run_id = stage_pid(tiny, "20"), tiny.record()["run_id"]
     guard = guard_pid(tiny, "20")
     kill_orchestrator(tiny)
-    os.kill(guard, signal.SIGKILL)
+    kill(guard)
     tiny.wait(lambda: identity_of(stage) is None and identity_of(guard) is None, 20)
     tiny.wait(lambda: not tiny.own_processes(), 20)
 
@@ -286,7 +287,7 @@ def test_a_start_after_a_crash_continues_the_run_or_says_how_to(tiny: TinyProjec
     tiny.wait(lambda: running(tiny, "20") and (tiny.root / "first").exists())
     old, guard = tiny.record(), guard_pid(tiny, "20")
     kill_orchestrator(tiny)
-    os.kill(guard, signal.SIGKILL)
+    kill(guard)
     tiny.wait(lambda: identity_of(guard) is None)
     other = tiny.launch("--data-only", "--set", "synthetic.count=7")  # asks for something else: a new run
     assert f"--resume {old['run_id']}" in other.stdout
@@ -344,6 +345,7 @@ def test_stop_now_ends_a_stage_that_does_not_listen(tiny: TinyProject) -> None:
     assert tiny.statuses()["20"] == "stopped"
 
 
+@posix
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_to_the_orchestrator_is_a_stop_request(tiny: TinyProject, number: int) -> None:
     tiny.behave("20", UNTIL_STOPPED)
@@ -355,6 +357,7 @@ def test_a_signal_to_the_orchestrator_is_a_stop_request(tiny: TinyProject, numbe
     assert tiny.state()["stop"]["by"] == "signal"
 
 
+@posix
 def test_ctrl_c_in_the_foreground_stops_the_run_with_exit_code_4(tiny: TinyProject) -> None:
     tiny.behave("20", UNTIL_STOPPED)
     run = subprocess.Popen(
@@ -400,8 +403,11 @@ def test_ten_starts_at_once_make_one_orchestrator(tiny: TinyProject) -> None:
     assert tiny.wait_ended() == "stopped"
 
 
+@posix
 @pytest.mark.slow
 def test_the_end_of_the_terminal_does_not_end_the_run(tiny: TinyProject) -> None:
+    import pty
+
     tiny.behave("20", "time.sleep(1.5)\nreturn {}")
     child, terminal = pty.fork()  # the launcher runs as the leader of a login session on its own terminal
     if child == 0:

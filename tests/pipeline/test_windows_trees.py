@@ -8,7 +8,7 @@ import time
 
 import psutil
 import pytest
-from test_guard import Bench, alive, bench, eventually, first_line
+from test_guard import Bench, alive, bench, eventually, first_line, rounds
 
 from nightforge.core.records import guard_of, order_path
 
@@ -45,16 +45,15 @@ _TREES = {
         "members = [os.getpid(), int(done.stdout)]"
     ),
     "a child that asks to be let out of the job": _LET_OUT,
-    "eight children like a data loader": (
-        f"members = [os.getpid(), *({_CHILD}).pid for _ in range(8))]"  #
-    ),
+    "eight children like a data loader": f"members = [os.getpid(), *({_CHILD}).pid for _ in range(8))]",
     "one that has closed its output": "members = [os.getpid()]; closes = True",
 }
 
 
+@rounds
 @pytest.mark.parametrize("shape", _TREES)
 def test_an_order_to_end_leaves_nobody_of_a_windows_tree_and_hits_no_stranger(
-    shape: str, bench: Bench
+    shape: str, number: int, bench: Bench
 ) -> None:
     stranger = subprocess.Popen([sys.executable, "-c", _SLEEP])
     report = "print(*members, flush=True)\nif globals().get('closes'):\n    os.close(1); os.close(2)"

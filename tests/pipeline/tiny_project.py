@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from nightforge.core.paths import Project
@@ -130,24 +132,24 @@ class TinyProject:
 
     def end_everything(self) -> None:
         for pid in self.own_processes():
-            try:
-                os.kill(pid, 9)
-            except ProcessLookupError:
-                continue
+            kill(pid)
 
     def own_processes(self) -> list[int]:
         """List living processes that belong to this project, by the root in their environment."""
-        mark = f"NIGHTFORGE_ROOT={self.root}".encode()
         found = []
-        for entry in Path("/proc").iterdir():
-            if not entry.name.isdigit() or int(entry.name) == os.getpid():
-                continue
+        for pid in psutil.pids():
             try:
-                if mark in (entry / "environ").read_bytes().split(b"\0"):
-                    found.append(int(entry.name))
-            except OSError:
+                if psutil.Process(pid).environ().get("NIGHTFORGE_ROOT") == str(self.root):
+                    found.append(pid)
+            except (psutil.Error, OSError):
                 continue
-        return found
+        return [pid for pid in found if pid != os.getpid()]
+
+
+def kill(pid: int) -> None:
+    """End a process by force, on any system; one that has left already is fine."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(pid).kill()
 
 
 @pytest.fixture
