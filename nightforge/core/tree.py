@@ -24,7 +24,7 @@ from typing import IO, TYPE_CHECKING
 from nightforge.core.processes import linux_processes, python_executable, windows_stage_flags
 
 if TYPE_CHECKING:
-    from nightforge.core.windows_job import Job
+    from nightforge.core.windows import Job
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # <sys/prctl.h>
 Member = tuple[int, int]  # pid, start time in ticks
@@ -190,7 +190,7 @@ def _portable_descendants() -> list[Member]:
 def _hold() -> Job | None:
     """Make descendants ours for good, before the first one exists; returns their job on Windows."""
     if sys.platform == "win32":
-        from nightforge.core.windows_job import Job
+        from nightforge.core.windows import Job
 
         return Job()
     if sys.platform == "linux":

@@ -136,8 +136,7 @@ class Guards:
     def _new(self) -> subprocess.Popen[bytes]:
         windows = sys.platform == "win32"
         environment = dict(os.environ)
-        options = ["-I"] if windows else ["-I", "-S"]  # Windows needs psutil, Linux nothing
-        argv = [python_executable(environment), *options, "-c", _CODE, str(_ROOT)]
+        argv = [python_executable(environment), "-I", "-S", "-c", _CODE, str(_ROOT)]
         common: dict[str, Any] = {
             "cwd": _ROOT,
             "env": environment,

@@ -19,7 +19,9 @@ from nightforge.core.processes import identity_of
 from nightforge.core.records import guard_of
 from nightforge.pipeline.states import from_json
 
-posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals and no terminal to hang up")
+posix = pytest.mark.skipif(
+    sys.platform == "win32", reason="Windows has no signals and no terminal to hang up"
+)
 
 DATA = ["03", "13", "20", "06", "08"]
 # Works until it is told to stop, then leaves at its safe boundary.

@@ -84,7 +84,9 @@ def test_with_its_guard_the_whole_windows_tree_dies(shape: str, bench: Bench) ->
     assert bench.record("exit") is None
 
 
-@pytest.mark.parametrize("hang", ["time.sleep(60)", "while True: pass", "ctypes.PyDLL('kernel32').Sleep(60000)"])
+@pytest.mark.parametrize(
+    "hang", ["time.sleep(60)", "while True: pass", "ctypes.PyDLL('kernel32').Sleep(60000)"]
+)
 def test_a_hang_on_windows_is_warned_of_and_ended(hang: str, bench: Bench) -> None:
     began = time.monotonic()
     record = bench.finish(bench.start(f"import ctypes, time\n{hang}", limits=(0.4, 0.8), grace=(0.5, 5)))

@@ -17,6 +17,7 @@ import pytest
 
 from nightforge.core.paths import Project
 from nightforge.core.processes import ProcessIdentity, is_alive
+from nightforge.core.records import last_record, read_object
 from nightforge.pipeline.registry import BLUEPRINT
 from nightforge.pipeline.retry import WAITS_S
 
@@ -101,17 +102,14 @@ class TinyProject:
         return subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60)
 
     def state(self) -> dict[str, Any]:
-        try:
-            value: dict[str, Any] = json.loads(self.project.live_state.read_text())
-        except FileNotFoundError:
-            return {"status": "none", "stages": []}
-        return value
+        return read_object(self.project.live_state) or {"status": "none", "stages": []}
 
     def statuses(self) -> dict[str, str]:
         return {stage["id"]: stage["status"] for stage in self.state()["stages"]}
 
     def record(self) -> dict[str, Any]:
-        value: dict[str, Any] = json.loads((self.project.logs / "pipeline.json").read_text())
+        value = last_record(self.project)
+        assert value is not None
         return value
 
     def wait(self, what: Callable[[], bool], limit_s: float = 40.0) -> None:

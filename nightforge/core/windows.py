@@ -1,6 +1,7 @@
-"""A Windows job object through ctypes: nobody leaves it, and with its last handle every member ends. # ops K5
+"""What Windows alone needs, through ctypes: when a process was started, a job nobody leaves. # ops P1, K5
 
-Source: Microsoft, "Job Objects", JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JOBOBJECT_BASIC_PROCESS_ID_LIST.
+Sources: Microsoft, "Job Objects", JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JOBOBJECT_BASIC_PROCESS_ID_LIST;
+"GetProcessTimes".
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ import ctypes
 import os
 import sys
 from ctypes import wintypes
+from functools import cache
 from typing import Any
 
 _BASIC_PROCESS_ID_LIST, _EXTENDED_LIMIT_INFORMATION = 3, 9
 _KILL_ON_JOB_CLOSE = 0x2000  # no breakaway flag beside it: a member that asks to be let out is refused
 _MORE_DATA = 234
-_TERMINATE, _QUERY_INFORMATION = 0x0001, 0x0400
+_TERMINATE, _QUERY_INFORMATION, _QUERY_LIMITED, _SYNCHRONIZE = 0x0001, 0x0400, 0x1000, 0x100000
+_WAIT_TIMEOUT = 0x102
 _EXIT_CODE = 1  # what Popen.terminate() gives as well
 
 
@@ -41,6 +44,26 @@ class _ExtendedLimits(ctypes.Structure):
         ("PeakProcessMemoryUsed", ctypes.c_size_t),
         ("PeakJobMemoryUsed", ctypes.c_size_t),
     )
+
+
+def started_at(pid: int) -> int | None:
+    """Return when a living process was started, in units of 100 ns since 1601; None when there is none.
+
+    A process that has ended but is still known, because somebody holds a handle of it, counts as none.
+    """
+    kernel = _kernel()
+    process = kernel.OpenProcess(_QUERY_LIMITED | _SYNCHRONIZE, False, pid)
+    if not process:
+        return None
+    try:
+        created, *others = (wintypes.FILETIME() for _ in range(4))
+        if kernel.WaitForSingleObject(process, 0) != _WAIT_TIMEOUT:
+            return None
+        if not kernel.GetProcessTimes(process, ctypes.byref(created), *map(ctypes.byref, others)):
+            return None
+        return int(created.dwHighDateTime) << 32 | int(created.dwLowDateTime)
+    finally:
+        kernel.CloseHandle(process)
 
 
 class Job:
@@ -101,6 +124,7 @@ def _pid_list(room: int) -> Any:
     return PidList()
 
 
+@cache
 def _kernel() -> Any:
     if sys.platform != "win32":
         raise OSError("job objects exist only on Windows")
@@ -116,6 +140,8 @@ def _kernel() -> Any:
         ("IsProcessInJob", wintypes.BOOL, (handle, handle, address)),
         ("TerminateProcess", wintypes.BOOL, (handle, wintypes.UINT)),
         ("CloseHandle", wintypes.BOOL, (handle,)),
+        ("WaitForSingleObject", number, (handle, number)),
+        ("GetProcessTimes", wintypes.BOOL, (handle, address, address, address, address)),
     ):
         function = getattr(kernel, name)
         function.restype, function.argtypes = result, arguments
