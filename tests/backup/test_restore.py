@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -158,7 +159,7 @@ def test_a_restore_interrupted_at_any_write_can_be_finished(saved: Project, step
         assert not left, at
         if finished:
             break
-    assert finished and at > 30
+    assert finished and at > (15 if os.name == "nt" else 30)  # Windows has no folders to flush
 
 
 def test_the_next_backup_finishes_an_interrupted_swap_first(saved: Project) -> None:

@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import threading
 import zipfile
 from pathlib import Path
 
@@ -162,9 +163,12 @@ def _make_prefix(cache: Path, environment: dict[str, str]) -> None:
 
 
 def _run(command: list[str], environment: dict[str, str]) -> tuple[int, str]:
-    """Run and show; the output goes through a pipe, since Wine's Python cannot write to a Linux file."""
+    """Run and show; the output goes through a pipe, since Wine's Python cannot write to a Linux file.
+
+    The end of the process counts, not that of the pipe: every process of Wine keeps it open.
+    """
     text: list[str] = []
-    with subprocess.Popen(
+    process = subprocess.Popen(
         command,
         cwd=ROOT,
         env=environment,
@@ -173,12 +177,19 @@ def _run(command: list[str], environment: dict[str, str]) -> tuple[int, str]:
         stderr=subprocess.STDOUT,
         encoding="utf-8",
         errors="replace",
-    ) as process:
+    )
+
+    def show() -> None:
         assert process.stdout is not None
         for line in process.stdout:
             print(line, end="", flush=True)
             text.append(line)
-    return process.returncode, "".join(text)
+
+    reader = threading.Thread(target=show, daemon=True)
+    reader.start()
+    code = process.wait()
+    reader.join(2.0)
+    return code, "".join(text)
 
 
 def _left_over(cache: Path) -> list[str]:
