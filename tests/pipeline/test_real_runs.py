@@ -23,6 +23,9 @@ posix = pytest.mark.skipif(
     sys.platform == "win32", reason="Windows has no signals and no terminal to hang up"
 )
 
+# Under Wine a run of five stages takes five times as long.
+slow_on_windows = pytest.mark.slow if sys.platform == "win32" else pytest.mark.usefixtures()
+
 DATA = ["03", "13", "20", "06", "08"]
 # Works until it is told to stop, then leaves at its safe boundary.
 UNTIL_STOPPED = """
@@ -99,6 +102,7 @@ def test_a_foreground_run_has_the_exit_code_of_the_run(tiny: TinyProject) -> Non
     assert tiny.state()["nodes"]["phase-2"]["status"] == "fail"
 
 
+@slow_on_windows
 def test_the_orchestrator_script_by_hand_is_the_same_run(tiny: TinyProject) -> None:
     done = tiny.launch("--data-only", script="scripts/11_pipeline_orchestrator.py")
     assert done.returncode == 0, done.stderr
@@ -106,6 +110,7 @@ def test_the_orchestrator_script_by_hand_is_the_same_run(tiny: TinyProject) -> N
     assert set(tiny.statuses().values()) == {"succeeded"}
 
 
+@slow_on_windows
 def test_stages_get_the_environment_and_arguments_of_the_contract(tiny: TinyProject) -> None:
     tiny.behave(
         "06",
@@ -335,6 +340,7 @@ def test_a_stop_ends_at_the_safe_boundary_and_resume_finishes(tiny: TinyProject)
     assert set(tiny.statuses().values()) == {"succeeded"}
 
 
+@slow_on_windows  # nothing but the stop request is polite there: the whole grace time passes
 def test_stop_now_ends_a_stage_that_does_not_listen(tiny: TinyProject) -> None:
     tiny.behave(
         "20", "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_DFL)\ntime.sleep(60)\nreturn {}"
@@ -440,6 +446,7 @@ def test_dry_run_prints_the_plan_and_touches_nothing(tiny: TinyProject) -> None:
     assert snapshot() == before
 
 
+@slow_on_windows
 def test_status_before_any_run_and_after_one(tiny: TinyProject) -> None:
     assert "Nothing has run here yet" in tiny.launch("--status").stdout
     assert json.loads(tiny.launch("--status", "--json").stdout)["status"] == "idle"
@@ -486,6 +493,7 @@ def test_an_orchestrator_that_dies_at_once_is_told_with_its_last_words(tiny: Tin
     assert "did not start" in done.stderr and "psutil is broken here" in done.stderr
 
 
+@slow_on_windows
 def test_script_15_stops_and_shows(tiny: TinyProject) -> None:
     tiny.behave("20", UNTIL_STOPPED)
     tiny.launch("--data-only")
