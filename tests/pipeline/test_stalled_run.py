@@ -1,4 +1,4 @@
-"""A stage that hangs in a whole run: ended by its guard, told in the state, tried again, and the run succeeds."""
+"""A stage that hangs in a whole run is ended by its guard, told in the state and tried again."""
 
 from __future__ import annotations
 

@@ -26,6 +26,13 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PACKAGES = HERE / "packages.txt"
 LAYERS = ("core", "config", "pipeline", "backup", "web")
+# Several whole runs each, half a minute and more under Wine; run when they are named.
+LONG = (
+    "test_contents.py::test_a_second_start_keeps_what_stands_and_why_tells",
+    "test_contents.py::test_a_start_continues_a_run_that_failed",
+    "test_contents.py::test_a_resumed_run_repeats_what_has_lost_its_ground",
+    "test_notify.py::test_a_real_run_tells_its_end",
+)
 # Named in pyproject.toml, but the layers tested here must do without them: importing one is an error.
 ABSENT = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "datasets", "gguf", "scipy")
 _ABSENT_BODY = 'raise ImportError(f"{__name__} is not installed under Wine; these layers do without it")\n'
@@ -50,7 +57,8 @@ def main(arguments: list[str]) -> int:
         return 0
     home = _install(cache)
     if not any(argument.partition("::")[0].startswith("tests") for argument in arguments):
-        arguments = [*(f"tests/{layer}" for layer in LAYERS), *arguments]
+        left_out = [f"--deselect=tests/pipeline/{name}" for name in LONG]
+        arguments = [*(f"tests/{layer}" for layer in LAYERS), *left_out, *arguments]
     environment = _environment(cache, home)
     _make_prefix(cache, environment)
     command = [
