@@ -136,7 +136,8 @@ class Guards:
     def _new(self) -> subprocess.Popen[bytes]:
         windows = sys.platform == "win32"
         environment = dict(os.environ)
-        argv = [python_executable(environment), "-I", "-S", "-c", _CODE, str(_ROOT)]
+        options = ["-I"] if windows else ["-I", "-S"]  # on Windows psutil describes the processes of a stall
+        argv = [python_executable(environment), *options, "-c", _CODE, str(_ROOT)]
         common: dict[str, Any] = {
             "cwd": _ROOT,
             "env": environment,

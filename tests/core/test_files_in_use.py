@@ -27,7 +27,7 @@ def test_a_reader_of_a_file_that_is_replaced_all_the_time_always_gets_a_whole_on
     while writer.is_alive():
         assert read_object(path) is not None
         seen += 1
-        time.sleep(0.002)  # a reader that never lets go would rightly stop the writer
+        time.sleep(0.02)  # a reader that never lets go would rightly stop the writer
     writer.join()
     assert seen > 1
     assert (read_object(path) or {})["number"] == 199
