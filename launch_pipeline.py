@@ -13,7 +13,7 @@ def main(argv: list[str]) -> int:
     from nightforge.pipeline.options import parse_options
 
     options = parse_options(argv)
-    if sys.platform != "linux" or options.action not in ("status", "dry-run"):
+    if sys.platform not in ("linux", "win32") or options.action not in ("status", "dry-run"):
         import bootstrap
 
         bootstrap.ensure(__file__)

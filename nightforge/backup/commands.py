@@ -141,14 +141,17 @@ def show_difference(project: Project, store: Store, label: str, write: Write) ->
 
 def confirm(label: str, answers: TextIO) -> None:
     """Ask before a restore; without a terminal, InputError names --yes."""
-    if not answers.isatty():
+    answer = ""
+    if answers.isatty():
+        sys.stderr.write(f"Restore {label}? What is there now is saved first. [y/N] ")
+        sys.stderr.flush()
+        answer = answers.readline()
+    if not answer:  # on Windows the empty device passes for a terminal, and ends at once
         raise InputError(
             "a restore without a terminal needs --yes",
             next_command=f"python scripts/18_restore_backup.py --restore {label} --yes",
         )
-    sys.stderr.write(f"Restore {label}? What is there now is saved first. [y/N] ")
-    sys.stderr.flush()
-    if answers.readline().strip().lower() not in {"y", "yes"}:
+    if answer.strip().lower() not in {"y", "yes"}:
         raise StoppedError("nothing was restored")
 
 

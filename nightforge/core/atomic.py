@@ -24,6 +24,7 @@ from nightforge.core.failpoints import reach
 _WINDOWS_BUSY = {5, 32, 33}
 _TEMPORARY = re.compile(r"\..+\.(\d+)\.\d+\.tmp")  # as named by write_bytes: .NAME.PID.NS.tmp
 _RETRY_S = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.5, 0.5)
+_READ_RETRY_S = (0.001, 0.005, 0.02, 0.05, 0.1, 0.2)
 
 
 def _replace(source: Path, target: Path) -> None:
@@ -35,6 +36,16 @@ def _replace(source: Path, target: Path) -> None:
             if wait_s is None or getattr(error, "winerror", None) not in _WINDOWS_BUSY:
                 raise
             time.sleep(wait_s)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a whole file; on Windows a file that is just being replaced refuses for a moment. # ops A3"""
+    for wait_s in _READ_RETRY_S if os.name == "nt" else ():
+        try:
+            return path.read_bytes()
+        except PermissionError:
+            time.sleep(wait_s)
+    return path.read_bytes()
 
 
 def sync_folder(folder: Path) -> None:
@@ -103,7 +114,7 @@ def write_json(path: Path, value: Any, indent: int | None = 2, durable: bool = T
 def read_json(path: Path) -> Any:
     """Read a JSON file; a missing or broken one raises InputError with file, line and column."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(read_bytes(path).decode("utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path} is missing") from None
     except UnicodeDecodeError as error:

@@ -5,7 +5,7 @@ P1). The operating-system lock decides who runs, the record beside it only infor
 owns the processes of its stage is in `tree.py`.
 
 psutil is imported where it is needed, so that `launch_pipeline.py --status` stays instant and works
-without it on Linux.
+without it on Linux and Windows.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ _ACCESS_DENIED = 5
 
 @dataclass(frozen=True)
 class ProcessIdentity:
-    """Which process is meant; `started` is ticks since boot on Linux, milliseconds since 1970 elsewhere."""
+    """Which process is meant; `started` is ticks since boot on Linux, 100 ns since 1601 on Windows,
+    milliseconds since 1970 elsewhere.
+    """
 
     boot_id: str
     pid: int
@@ -103,7 +105,12 @@ def boot_id() -> str:
 
 def identity_of(pid: int, nonce: str = "") -> ProcessIdentity | None:
     """Look a living process up; None when there is none (a zombie counts as none)."""
-    started = _linux_start(pid) if sys.platform == "linux" else _portable_start(pid)
+    if sys.platform == "win32":
+        from nightforge.core.windows import started_at
+
+        started = started_at(pid)
+    else:
+        started = _linux_start(pid) if sys.platform == "linux" else _portable_start(pid)
     return None if started is None else ProcessIdentity(boot_id(), pid, started, nonce)
 
 
@@ -264,16 +271,20 @@ def _popen_detached(
     }
     if sys.platform != "win32":
         return subprocess.Popen(argv, start_new_session=True, **common), None
-    flags = _NEW_PROCESS_GROUP | _NO_WINDOW
+    process, let_go = popen_out_of_job(argv, **common)
+    refused = "this window does not let programs go: the run ends when the window is closed"
+    return process, None if let_go else refused
+
+
+def popen_out_of_job(argv: Sequence[str], **options: Any) -> tuple[subprocess.Popen[bytes], bool]:
+    """Start a process on Windows outside the job this one may be in; False beside it if the job refuses."""
+    flags = windows_stage_flags()
     try:
-        return subprocess.Popen(argv, creationflags=flags | _BREAKAWAY_FROM_JOB, **common), None
+        return subprocess.Popen(argv, creationflags=flags | _BREAKAWAY_FROM_JOB, **options), True
     except OSError as error:
         if getattr(error, "winerror", None) != _ACCESS_DENIED:
             raise
-    return (
-        subprocess.Popen(argv, creationflags=flags, **common),
-        "this window does not let programs go: the run ends when the window is closed",
-    )
+    return subprocess.Popen(argv, creationflags=flags, **options), False
 
 
 def windows_stage_flags() -> int:

@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from nightforge.core.atomic import read_bytes
 from nightforge.core.paths import Project
 from nightforge.core.processes import ProcessIdentity, is_alive
 
@@ -27,7 +28,7 @@ def record_path(project: Project) -> Path:
 def read_object(path: Path) -> dict[str, Any] | None:
     """Read a JSON object; None when the file is missing or is not one."""
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(read_bytes(path))
     except (OSError, ValueError):
         return None
     return value if isinstance(value, dict) else None

@@ -2,8 +2,8 @@
 
 Linux: the guard adopts whatever detaches itself below it (child subreaper), its stage gets a parent-death
 signal, and every signal goes through a pidfd whose process is compared once more, so that a reused pid is
-never hit. Windows: the guard sits in a kill-on-close job object, which ends with it. Standard library only
-on Linux; Windows needs psutil to list processes.
+never hit. Windows: the guard sits in a kill-on-close job object, which lists and ends its members, whoever
+their parent was, and ends with the guard. Standard library only on both; elsewhere psutil lists processes.
 
 One `Tree` per process: it waits for every child the process has.
 """
@@ -19,9 +19,12 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from nightforge.core.processes import linux_processes, python_executable, windows_stage_flags
+
+if TYPE_CHECKING:
+    from nightforge.core.windows import Job
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # <sys/prctl.h>
 Member = tuple[int, int]  # pid, start time in ticks
@@ -37,7 +40,7 @@ class Tree:
         environment = dict(env)
         command = [python_executable(environment), *argv]
         linux, windows = sys.platform == "linux", sys.platform == "win32"
-        _hold()
+        self._job = _hold()
         self._process = subprocess.Popen(
             command,
             cwd=cwd,
@@ -108,7 +111,7 @@ class Tree:
         members: list[Member] = []
         while not self._nobody_left() and time.monotonic() < deadline:
             members = self.members()
-            self._send(members, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
+            self._end(members)
             time.sleep(0.005)
         return [] if self._nobody_left() else [pid for pid, _ in members]
 
@@ -119,6 +122,8 @@ class Tree:
 
     def members(self) -> list[Member]:
         """List the living descendants of this process."""
+        if self._job is not None:
+            return [(pid, 0) for pid in self._job.members()]
         if sys.platform != "linux":
             return _portable_descendants()
         children: dict[int, list[Member]] = {}
@@ -134,6 +139,13 @@ class Tree:
 
     def _root(self) -> list[Member]:
         return [member for member in self.members() if member[0] == self.pid]
+
+    def _end(self, members: Sequence[Member]) -> None:
+        if self._job is None:
+            self._send(members, signal.SIGKILL)
+            return
+        for pid, _ in members:
+            self._job.end(pid)
 
     @staticmethod
     def _send(members: Sequence[Member], number: int) -> None:
@@ -175,14 +187,15 @@ def _portable_descendants() -> list[Member]:
     return [(process.pid, 0) for process in below if process.status() != psutil.STATUS_ZOMBIE]
 
 
-def _hold() -> None:
-    """Make descendants ours for good, before the first one exists."""
+def _hold() -> Job | None:
+    """Make descendants ours for good, before the first one exists; returns their job on Windows."""
+    if sys.platform == "win32":
+        from nightforge.core.windows import Job
+
+        return Job()
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    elif sys.platform == "win32":
-        from nightforge.core.windows_job import enter_job
-
-        enter_job()
+    return None
 
 
 class _Binding:

@@ -16,8 +16,8 @@ from nightforge.core.processes import (
     ProcessIdentity,
     identity_of,
     is_alive,
+    popen_out_of_job,
     python_executable,
-    windows_stage_flags,
 )
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -48,11 +48,21 @@ class GuardHandle:
             poll = select.poll()
             poll.register(self._pidfd, select.POLLIN)
             gone = bool(poll.poll(timeout_s * 1000))
+        elif self._process is not None:
+            gone = self._wait_for_own(self._process, timeout_s)
         else:
             gone = self._wait_polling(timeout_s)
         if gone:
             self._forget()
         return gone
+
+    @staticmethod
+    def _wait_for_own(process: subprocess.Popen[bytes], timeout_s: float) -> bool:
+        try:
+            process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     def _wait_polling(self, timeout_s: float) -> bool:
         deadline = time.monotonic() + timeout_s
@@ -126,17 +136,18 @@ class Guards:
     def _new(self) -> subprocess.Popen[bytes]:
         windows = sys.platform == "win32"
         environment = dict(os.environ)
-        options = ["-I"] if windows else ["-I", "-S"]  # Windows needs psutil, Linux nothing
-        return subprocess.Popen(
-            [python_executable(environment), *options, "-c", _CODE, str(_ROOT)],
-            cwd=_ROOT,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=self._log if windows else subprocess.PIPE,
-            stderr=self._log,
-            start_new_session=not windows,
-            creationflags=windows_stage_flags() if windows else 0,
-        )
+        options = ["-I"] if windows else ["-I", "-S"]  # on Windows psutil describes the processes of a stall
+        argv = [python_executable(environment), *options, "-c", _CODE, str(_ROOT)]
+        common: dict[str, Any] = {
+            "cwd": _ROOT,
+            "env": environment,
+            "stdin": subprocess.PIPE,
+            "stdout": self._log if windows else subprocess.PIPE,
+            "stderr": self._log,
+        }
+        if windows:  # out of the job of the window that a foreground run belongs to
+            return popen_out_of_job(argv, **common)[0]
+        return subprocess.Popen(argv, start_new_session=True, **common)
 
 
 def _send(process: subprocess.Popen[bytes], line: bytes) -> None:

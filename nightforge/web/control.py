@@ -198,6 +198,8 @@ def _start(project: Project, host: str, port: int) -> ServerInfo | None:
     while time.monotonic() < deadline:
         info = _ours(project, port)
         if info is not None:
+            while info.pid != child.pid and identity_of(child.pid) and time.monotonic() < deadline:
+                time.sleep(_LOOK_S)  # ours was slower and leaves; it must not find the port free later
             return replace(info, started=info.pid == child.pid)
         if identity_of(child.pid) is None:
             return server_status(project, port)  # it ended: perhaps because one of ours was faster

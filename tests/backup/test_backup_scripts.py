@@ -88,7 +88,7 @@ def test_backups_switched_off_skip_the_ones_around_training_only(run: Run) -> No
 
 def test_the_mirror_is_set_up_by_one_command(run: Run, tmp_path: Path) -> None:
     (tmp_path / "drive").mkdir()
-    mirror = ("--set", f'backup.mirror="{tmp_path / "drive"}"')
+    mirror = ("--set", f'backup.mirror="{(tmp_path / "drive").as_posix()}"')
     assert run("16_backup", "--init-mirror", *mirror) == 0
     assert run("16_backup", *mirror) == 0
     assert run("16_backup", "--verify", *mirror) == 0

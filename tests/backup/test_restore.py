@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,8 @@ def test_a_restore_interrupted_at_any_write_can_be_finished(saved: Project, step
             restore(saved, Backup(), label, Reports(), disk=FailingDisk(at))
             finished = True
         except OSError:
+            finished = False
+        if not finished:  # outside of `except`: what the error holds open cannot be removed on Windows
             with Store(saved.backups).locked():
                 done = recover(saved, Disk())
             now = tree(saved.root)
@@ -158,7 +161,7 @@ def test_a_restore_interrupted_at_any_write_can_be_finished(saved: Project, step
         assert not left, at
         if finished:
             break
-    assert finished and at > 30
+    assert finished and at > (15 if os.name == "nt" else 30)  # Windows has no folders to flush
 
 
 def test_the_next_backup_finishes_an_interrupted_swap_first(saved: Project) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from backup_fakes import FailingDisk, NoLinkDisk, Reports, add_adapter, backup, make_project, ticking, write
+from links import need_link
 
 from nightforge.backup import history
 from nightforge.backup.disk import Disk
@@ -106,9 +107,8 @@ def test_every_file_and_every_folder_is_flushed_before_the_snapshot_gets_its_nam
 
     backup(saved, disk=Watched())
     objects, folders = 7, 11  # two of the 8 files are equal; the staging folder, files/ and 9 below it
-    assert flushed_before_rename == [
-        2 * objects + 1 + folders
-    ]  # each object and its folder, the manifest, the tree
+    flushed = objects + 1 if os.name == "nt" else 2 * objects + 1 + folders  # Windows flushes no folders
+    assert flushed_before_rename == [flushed]  # each object and its folder, the manifest, the tree
     assert len(synced) > flushed_before_rename[0]
 
 
@@ -132,7 +132,7 @@ def test_an_unknown_trigger_is_refused_with_the_known_ones(saved: Project) -> No
 
 
 def test_links_are_named_as_skipped_and_not_followed(saved: Project) -> None:
-    (saved.lessons / "link.json").symlink_to(saved.config_file)
+    need_link(saved.lessons / "link.json", saved.config_file)
     report = Reports()
     entry = create_backup(saved, Backup(), Request(), report)
     assert load(saved.backups / entry["label"]).skipped == {"lessons/link.json": "symbolic link"}

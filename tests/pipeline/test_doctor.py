@@ -57,6 +57,7 @@ def test_a_missing_script_and_a_missing_mirror_are_told_and_the_exit_code_is_1(
     assert "FAIL  mirror" in shown and "unplugged is not there" in shown
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="systemd is Linux")
 def test_a_logout_that_ends_programs_is_a_failure_with_the_cure(
     tiny: TinyProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,6 +116,7 @@ def test_what_the_proof_found_is_judged(change: dict[str, Any], wrong: set[str])
     assert {name for name, fine in found.items() if fine is False} == wrong
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands in for the interpreter")
 def test_a_process_that_hangs_or_says_nothing_does_not_hold_the_doctor(
     tiny: TinyProject, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

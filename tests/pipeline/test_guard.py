@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from pipeline_fakes import same_limits
 
@@ -23,7 +24,7 @@ from nightforge.core.records import guard_of, guarded_stage, order_path, read_ob
 from nightforge.pipeline.guards import GuardHandle, Guards
 from nightforge.pipeline.stall import Limit, Limits
 
-linux = pytest.mark.skipif(sys.platform != "linux", reason="looks through /proc")
+linux = pytest.mark.skipif(sys.platform != "linux", reason="signals, sessions and fork are POSIX")
 
 
 def alive(pid: int) -> bool:
@@ -159,7 +160,8 @@ def test_a_stage_that_cannot_be_started_is_told(bench: Bench) -> None:
     record = bench.record("exit")
     assert record is not None
     assert record["exit_code"] is None
-    assert "No such file" in record["error"]
+    assert "could not be started" in record["error"]
+    assert sys.platform == "win32" or "No such file" in record["error"]  # there the system has other words
 
 
 # Each tree prints the pids of all its members, then sleeps.
@@ -234,7 +236,6 @@ def test_an_order_to_end_leaves_nobody_of_the_tree_and_hits_no_stranger(
     stranger.wait()
 
 
-@linux
 def test_what_a_crashed_stage_leaves_behind_is_removed(bench: Bench) -> None:
     body = f"""
         import os, subprocess, sys
@@ -246,28 +247,27 @@ def test_what_a_crashed_stage_leaves_behind_is_removed(bench: Bench) -> None:
     assert not alive(int(first_line(bench.folder / "04.log")))
 
 
-@linux
 def test_a_stage_dies_with_its_killed_guard(bench: Bench) -> None:
     guard = bench.start("import os, time; print(os.getpid(), flush=True); time.sleep(60)")
     stage = int(first_line(bench.folder / "04.log"))
     assert eventually(lambda: guard_of(bench.folder, "04", 1) is not None)
     identity = guard_of(bench.folder, "04", 1)
     assert identity is not None
-    os.kill(identity.pid, signal.SIGKILL)
+    psutil.Process(identity.pid).kill()
     assert guard.wait(5)
     assert eventually(lambda: not alive(stage))
     assert bench.record("exit") is None
 
 
 @linux
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_stray_signal_to_the_guard_ends_the_stage_in_order(bench: Bench, number: int) -> None:
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
+def test_a_stray_signal_to_the_guard_ends_the_stage_in_order(bench: Bench, name: str) -> None:
     guard = bench.start("import os, time; print(os.getpid(), flush=True); time.sleep(60)")
     first_line(bench.folder / "04.log")
     assert eventually(lambda: guard_of(bench.folder, "04", 1) is not None)
     identity = guard_of(bench.folder, "04", 1)
     assert identity is not None
-    os.kill(identity.pid, number)
+    os.kill(identity.pid, getattr(signal, name))
     record = bench.finish(guard)
     assert (record["exit_code"], record["ended_for"]) == (-signal.SIGTERM, "stop")
 

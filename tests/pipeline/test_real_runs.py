@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import psutil
 import pytest
-from tiny_project import REPO, TinyProject
+from tiny_project import REPO, TinyProject, kill
 
 from nightforge.core.processes import identity_of
 from nightforge.core.records import guard_of
 from nightforge.pipeline.states import from_json
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="uses /proc, pty and sessions")
-
+posix = pytest.mark.skipif(
+    sys.platform == "win32", reason="Windows has no signals and no terminal to hang up"
+)
 DATA = ["03", "13", "20", "06", "08"]
 # Works until it is told to stop, then leaves at its safe boundary.
 UNTIL_STOPPED = """
@@ -49,6 +48,11 @@ return {"rows": 7}
 """
 
 
+def slow_on_windows(test: Callable[..., None]) -> Callable[..., None]:
+    """Leave a test out of the default run there: under Wine a run of five stages takes five times as long."""
+    return pytest.mark.slow(test) if sys.platform == "win32" else test
+
+
 def running(tiny: TinyProject, key: str) -> bool:
     return bool(tiny.statuses().get(key) == "running")
 
@@ -68,7 +72,8 @@ def test_a_detached_run_returns_at_once_and_succeeds_by_itself(tiny: TinyProject
     assert done.returncode == 0, done.stderr
     run_id = tiny.record()["run_id"]
     assert all(word in done.stdout for word in (run_id, "pid", "logs/pipeline_live.log", "--stop", "Page"))
-    assert took < 2 or os.getloadavg()[0] > 2, f"{took:.1f} s on an idle machine"
+    busy = sys.platform == "win32" or os.getloadavg()[0] > 2
+    assert took < 2 or busy, f"{took:.1f} s on an idle machine"
     assert tiny.wait_ended() == "succeeded"
     assert tiny.statuses() == dict.fromkeys(DATA, "succeeded")
     folder = tiny.project.run_dir(run_id)
@@ -97,6 +102,7 @@ def test_a_foreground_run_has_the_exit_code_of_the_run(tiny: TinyProject) -> Non
     assert tiny.state()["nodes"]["phase-2"]["status"] == "fail"
 
 
+@slow_on_windows
 def test_the_orchestrator_script_by_hand_is_the_same_run(tiny: TinyProject) -> None:
     done = tiny.launch("--data-only", script="scripts/11_pipeline_orchestrator.py")
     assert done.returncode == 0, done.stderr
@@ -104,6 +110,7 @@ def test_the_orchestrator_script_by_hand_is_the_same_run(tiny: TinyProject) -> N
     assert set(tiny.statuses().values()) == {"succeeded"}
 
 
+@slow_on_windows
 def test_stages_get_the_environment_and_arguments_of_the_contract(tiny: TinyProject) -> None:
     tiny.behave(
         "06",
@@ -133,17 +140,18 @@ def test_stages_get_the_environment_and_arguments_of_the_contract(tiny: TinyProj
 def test_a_stage_killed_from_outside_is_told_in_words_and_tried_again(tiny: TinyProject) -> None:
     tiny.behave("20", FIRST_TIME_ONLY)
     code = (
-        "import os, sys, time, pathlib\n"
+        "import psutil, sys, time, pathlib\n"
         "mark = pathlib.Path(sys.argv[1])\n"
         "while not (mark.exists() and mark.read_text()): time.sleep(0.02)\n"
-        "os.kill(int(mark.read_text()), 9)"
+        "psutil.Process(int(mark.read_text())).kill()"
     )
     killer = subprocess.Popen([sys.executable, "-c", code, str(tiny.root / "first")])
     done = tiny.orchestrate("--data-only")
     killer.wait(10)
     assert done.returncode == 0, done.stderr
     state = tiny.state()
-    assert "killed by signal 9 (SIGKILL); nobody here asked for it" in state["errors"][0]["message"]
+    if sys.platform != "win32":  # there the end by force is an exit code like any other
+        assert "killed by signal 9 (SIGKILL); nobody here asked for it" in state["errors"][0]["message"]
     (stage,) = [stage for stage in state["stages"] if stage["id"] == "20"]
     assert (stage["status"], stage["attempt"], stage["result"]) == ("succeeded", 2, {"rows": 7})
 
@@ -159,7 +167,7 @@ def guard_pid(tiny: TinyProject, key: str, attempt: int = 1) -> int:
 
 def kill_orchestrator(tiny: TinyProject) -> int:
     pid = int(tiny.record()["pid"])
-    os.kill(pid, signal.SIGKILL)
+    kill(pid)
     tiny.wait(lambda: identity_of(pid) is None)
     return pid
 
@@ -238,11 +246,11 @@ def test_without_orchestrator_stop_now_ends_a_deaf_stage(tiny: TinyProject) -> N
 def test_a_killed_guard_takes_its_stage_along_and_the_stage_is_tried_again(tiny: TinyProject) -> None:
     tiny.behave("20", FIRST_TIME_ONLY)
     code = (
-        "import json, os, sys, time, pathlib\n"
+        "import json, psutil, sys, time, pathlib\n"
         "root = pathlib.Path(sys.argv[1])\n"
         "while not (root / 'first').exists(): time.sleep(0.02)\n"
         "record = next(root.glob('logs/runs/*/attempts/20-1.guard.json'))\n"
-        "os.kill(json.loads(record.read_text())['guard']['pid'], 9)"
+        "psutil.Process(json.loads(record.read_text())['guard']['pid']).kill()"
     )
     killer = subprocess.Popen([sys.executable, "-c", code, str(tiny.root)])
     done = tiny.orchestrate("--data-only")
@@ -260,7 +268,7 @@ def test_with_orchestrator_and_guard_killed_nobody_is_left_and_resume_finishes(t
     stage, run_id = stage_pid(tiny, "20"), tiny.record()["run_id"]
     guard = guard_pid(tiny, "20")
     kill_orchestrator(tiny)
-    os.kill(guard, signal.SIGKILL)
+    kill(guard)
     tiny.wait(lambda: identity_of(stage) is None and identity_of(guard) is None, 20)
     tiny.wait(lambda: not tiny.own_processes(), 20)
 
@@ -286,7 +294,7 @@ def test_a_start_after_a_crash_continues_the_run_or_says_how_to(tiny: TinyProjec
     tiny.wait(lambda: running(tiny, "20") and (tiny.root / "first").exists())
     old, guard = tiny.record(), guard_pid(tiny, "20")
     kill_orchestrator(tiny)
-    os.kill(guard, signal.SIGKILL)
+    kill(guard)
     tiny.wait(lambda: identity_of(guard) is None)
     other = tiny.launch("--data-only", "--set", "synthetic.count=7")  # asks for something else: a new run
     assert f"--resume {old['run_id']}" in other.stdout
@@ -332,6 +340,7 @@ def test_a_stop_ends_at_the_safe_boundary_and_resume_finishes(tiny: TinyProject)
     assert set(tiny.statuses().values()) == {"succeeded"}
 
 
+@slow_on_windows  # nothing but the stop request is polite there: the whole grace time passes
 def test_stop_now_ends_a_stage_that_does_not_listen(tiny: TinyProject) -> None:
     tiny.behave(
         "20", "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_DFL)\ntime.sleep(60)\nreturn {}"
@@ -344,6 +353,7 @@ def test_stop_now_ends_a_stage_that_does_not_listen(tiny: TinyProject) -> None:
     assert tiny.statuses()["20"] == "stopped"
 
 
+@posix
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_to_the_orchestrator_is_a_stop_request(tiny: TinyProject, number: int) -> None:
     tiny.behave("20", UNTIL_STOPPED)
@@ -355,6 +365,7 @@ def test_a_signal_to_the_orchestrator_is_a_stop_request(tiny: TinyProject, numbe
     assert tiny.state()["stop"]["by"] == "signal"
 
 
+@posix
 def test_ctrl_c_in_the_foreground_stops_the_run_with_exit_code_4(tiny: TinyProject) -> None:
     tiny.behave("20", UNTIL_STOPPED)
     run = subprocess.Popen(
@@ -400,8 +411,11 @@ def test_ten_starts_at_once_make_one_orchestrator(tiny: TinyProject) -> None:
     assert tiny.wait_ended() == "stopped"
 
 
+@posix
 @pytest.mark.slow
 def test_the_end_of_the_terminal_does_not_end_the_run(tiny: TinyProject) -> None:
+    import pty
+
     tiny.behave("20", "time.sleep(1.5)\nreturn {}")
     child, terminal = pty.fork()  # the launcher runs as the leader of a login session on its own terminal
     if child == 0:
@@ -421,17 +435,7 @@ time.sleep(60)
 """
 
 
-def test_dry_run_prints_the_plan_and_touches_nothing(tiny: TinyProject) -> None:
-    def snapshot() -> dict[str, Any]:
-        return {str(path): path.stat().st_mtime_ns for path in tiny.root.rglob("*")}
-
-    before = snapshot()
-    done = tiny.launch("--dry-run", "--train-only")
-    assert done.returncode == 0
-    assert "Train LoRA adapter" in done.stdout and "models/blueprint-lora-vN/" in done.stdout
-    assert snapshot() == before
-
-
+@slow_on_windows
 def test_status_before_any_run_and_after_one(tiny: TinyProject) -> None:
     assert "Nothing has run here yet" in tiny.launch("--status").stdout
     assert json.loads(tiny.launch("--status", "--json").stdout)["status"] == "idle"
@@ -478,6 +482,7 @@ def test_an_orchestrator_that_dies_at_once_is_told_with_its_last_words(tiny: Tin
     assert "did not start" in done.stderr and "psutil is broken here" in done.stderr
 
 
+@slow_on_windows
 def test_script_15_stops_and_shows(tiny: TinyProject) -> None:
     tiny.behave("20", UNTIL_STOPPED)
     tiny.launch("--data-only")
@@ -486,11 +491,3 @@ def test_script_15_stops_and_shows(tiny: TinyProject) -> None:
     assert tiny.launch(script="scripts/15_stop_signal.py").returncode == 0
     assert tiny.wait_ended() == "stopped"
     assert "stopped" in tiny.launch("--status", script="scripts/15_stop_signal.py").stdout
-
-
-def test_stage_output_lands_in_its_log_and_hostile_amounts_hold_nobody_up(tiny: TinyProject) -> None:
-    tiny.behave("20", "sys.stdout.write('x' * 5_000_000)\nprint('\\nlast words', flush=True)\nreturn {}")
-    assert tiny.orchestrate("--data-only").returncode == 0
-    log = Path(tiny.project.run_dir(tiny.state()["run_id"]) / "20.log").read_text()
-    assert log.startswith("==== attempt 1: python scripts/20_deduplicate_dataset.py")
-    assert "last words" in log

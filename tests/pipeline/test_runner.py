@@ -83,7 +83,7 @@ def test_a_kill_from_outside_is_told_in_words(tmp_path: Path) -> None:
     world.run()
     (error,) = world.state.errors
     assert (error.kind, error.attempt) == ("killed", 1)
-    assert "killed by signal 9 (SIGKILL); nobody here asked for it" in error.message
+    assert "killed by signal 9" in error.message and "; nobody here asked for it" in error.message
     assert "ran out of memory" in error.message
 
 

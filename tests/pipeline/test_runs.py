@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -41,6 +42,7 @@ def test_the_folder_keeps_what_was_asked_and_what_it_meant(tiny: TinyProject) ->
     assert kept["commit"] is None  # not a repository
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="there is no git here")
 def test_the_commit_tells_whether_files_differ_from_it(tmp_path: Path) -> None:
     git = ["git", "-C", str(tmp_path), "-c", "user.name=t", "-c", "user.email=t@example.org"]
     assert commit_of(tmp_path) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -11,10 +12,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from nightforge.core.paths import Project
 from nightforge.core.processes import ProcessIdentity, is_alive
+from nightforge.core.records import last_record, read_object
 from nightforge.pipeline.registry import BLUEPRINT
 from nightforge.pipeline.retry import WAITS_S
 
@@ -99,17 +102,14 @@ class TinyProject:
         return subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60)
 
     def state(self) -> dict[str, Any]:
-        try:
-            value: dict[str, Any] = json.loads(self.project.live_state.read_text())
-        except FileNotFoundError:
-            return {"status": "none", "stages": []}
-        return value
+        return read_object(self.project.live_state) or {"status": "none", "stages": []}
 
     def statuses(self) -> dict[str, str]:
         return {stage["id"]: stage["status"] for stage in self.state()["stages"]}
 
     def record(self) -> dict[str, Any]:
-        value: dict[str, Any] = json.loads((self.project.logs / "pipeline.json").read_text())
+        value = last_record(self.project)
+        assert value is not None
         return value
 
     def wait(self, what: Callable[[], bool], limit_s: float = 40.0) -> None:
@@ -130,24 +130,24 @@ class TinyProject:
 
     def end_everything(self) -> None:
         for pid in self.own_processes():
-            try:
-                os.kill(pid, 9)
-            except ProcessLookupError:
-                continue
+            kill(pid)
 
     def own_processes(self) -> list[int]:
         """List living processes that belong to this project, by the root in their environment."""
-        mark = f"NIGHTFORGE_ROOT={self.root}".encode()
         found = []
-        for entry in Path("/proc").iterdir():
-            if not entry.name.isdigit() or int(entry.name) == os.getpid():
-                continue
+        for pid in psutil.pids():
             try:
-                if mark in (entry / "environ").read_bytes().split(b"\0"):
-                    found.append(int(entry.name))
-            except OSError:
+                if psutil.Process(pid).environ().get("NIGHTFORGE_ROOT") == str(self.root):
+                    found.append(pid)
+            except (psutil.Error, OSError):
                 continue
-        return found
+        return [pid for pid in found if pid != os.getpid()]
+
+
+def kill(pid: int) -> None:
+    """End a process by force, on any system; one that has left already is fine."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(pid).kill()
 
 
 @pytest.fixture

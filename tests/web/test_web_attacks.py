@@ -6,6 +6,7 @@ import json
 import socket
 
 import pytest
+from links import make_link
 from web_sites import RUN_ID, Site, ask, make_project, recorded, serving, talk
 
 
@@ -16,8 +17,8 @@ def site(tmp_path_factory: pytest.TempPathFactory):
     outside = project.root.parent / "outside.log"
     outside.write_text("secret")
     (project.run_dir(RUN_ID) / "06.log").unlink()
-    (project.run_dir(RUN_ID) / "06.log").symlink_to(outside)
-    (project.runs / "20260101-000000-aaaa").symlink_to(project.root.parent, target_is_directory=True)
+    make_link(project.run_dir(RUN_ID) / "06.log", outside)
+    make_link(project.runs / "20260101-000000-aaaa", project.root.parent, is_folder=True)
     with serving(project) as running:
         yield running
 
@@ -226,6 +227,8 @@ def test_a_read_that_no_page_sends_is_refused(site: Site, name: str, head: str, 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_a_path_outside_the_fixed_map_is_refused(site: Site, path: str) -> None:
+    if "/log/06" in path and not (site.project.run_dir(RUN_ID) / "06.log").is_symlink():
+        pytest.skip("this system makes no symbolic links")
     head = f"GET {path} HTTP/1.1\r\nHost: localhost:{{port}}\r\n"
     check_refused(talk(site.port, fill(head, site)), {400, 404, 503}, site)
 

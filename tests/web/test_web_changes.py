@@ -17,7 +17,7 @@ class Spawned(list):
 
     def __call__(self, argv, cwd, log, env):
         self.append((argv[1:], env["NIGHTFORGE_ROOT"]))
-        log.write_text("no space left\n")
+        log.write_text("no space left\n", newline="\n")
         return 4242
 
 

@@ -57,7 +57,7 @@ def put_state(project: Project, state: dict[str, Any], log: str = "") -> None:
     (folder / "config.json").write_text(
         json.dumps({"profile": "tiny", "config": {"training": {"epochs": 2}}})
     )
-    (folder / "report.md").write_text("# Report\n")
+    (folder / "report.md").write_text("# Report\n", newline="\n")
     for stage in state.get("stages", []):
         if isinstance(stage, dict) and isinstance(stage.get("id"), str):
             (folder / f"{stage['id']}.log").write_text(log or f"log of {stage['id']}\n", encoding="utf-8")
