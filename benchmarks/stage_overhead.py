@@ -21,6 +21,7 @@ from nightforge.core.clock import SystemClock  # noqa: E402
 from nightforge.core.paths import Project  # noqa: E402
 from nightforge.core.processes import TAG_VARIABLE  # noqa: E402
 from nightforge.pipeline.attempts import StageContext  # noqa: E402
+from nightforge.pipeline.eta import Estimate  # noqa: E402
 from nightforge.pipeline.guards import Guards  # noqa: E402
 from nightforge.pipeline.journal import Journal, StateFiles  # noqa: E402
 from nightforge.pipeline.limits import StallLimits  # noqa: E402
@@ -64,8 +65,7 @@ def pipeline(folder: Path, count: int) -> float:
             attach=context.attach,
             stop_request=lambda: None,
             hardware=lambda: None,
-            remember=lambda key, seconds: None,
-            history=dict,
+            forecast=lambda state, now: Estimate({}, None),
             rungs=folder / "oom_rungs.json",
             gpu=lambda: "cpu",
             limits=StallLimits(project.stall_limits, Config(), lambda: None),

@@ -37,7 +37,7 @@ from nightforge.pipeline.output import HEAD_BYTES, Pump
 from nightforge.pipeline.stall import Limits
 from nightforge.pipeline.supervise import Grace, Supervisor
 
-_TICK_S = 0.1
+_TICK_S = 0.2
 _DUMP_S = 1.0  # time for the stage to write its stacks
 _TELL_S = 1.0  # phase and limit are told at most this often, and not at all of a stage that is done sooner
 
@@ -114,7 +114,6 @@ class Guard:
                 signal.signal(getattr(signal, name), self._hear)
         be("guard")
         order = self._order
-        self._oom_kills = oom_kills()
         reach("tree.before")
         try:
             tree = Tree(order["argv"], Path(order["cwd"]), order["env"])
@@ -122,6 +121,7 @@ class Guard:
             self._write_exit(None, None, [], 0, f"could not be started: {error.strerror or error}")
             return
         reach("tree.after")
+        self._oom_kills = oom_kills()
         half_bytes = int(order.get("log_bytes", 2 * HEAD_BYTES)) // 2
         pump = self._pump = Pump(tree.output, Path(order["log"]), half_bytes)
         pump.start()

@@ -35,7 +35,7 @@ from nightforge.pipeline.stall import Limits
 from nightforge.pipeline.states import LiveState
 from nightforge.pipeline.supervise import Grace
 
-_TICK_S = 0.1
+_TICK_S = 0.2
 _ESTIMATE_S = 2.0
 
 
