@@ -28,6 +28,7 @@ _TICK_S = 0.1
 _FULL_BYTES = MB  # with less, writes fail or will at once
 _FILES, _FEW_FILES = 64, 8  # free inodes to go on with; with fewer, making a file fails or will at once
 _TEMPORARY_BYTES = 8 * MB
+_PIECE_S = 1.0  # between two pieces of the reserve: one takes as long as several stages may
 _LONGEST_S = 600.0  # between attempts of a stage that finds the disk full again and again
 # Kinds a stage may end with because it could not even write why.
 _UNEXPLAINED = frozenset(
@@ -57,6 +58,7 @@ class Room:
         self.look_s = config.disk.look_seconds
         self.reserve = Reserve(project.reserve, self._margin)
         self._tended_at = self._said_at = float("-inf")
+        self._grow_at: float | None = None
         self._seen_full = False
 
     def needed(self, spec: StageSpec) -> int:
@@ -107,6 +109,7 @@ class Room:
         self._seen_full = self._seen_full or full or self._takes_no_more()
         if full:
             freed = self._give_up()
+            self._grow_at = now_s + self.look_s
             if freed:
                 self._tended_at = now_s
                 self._tell_given_up(freed, recorder, now_s)
@@ -114,7 +117,9 @@ class Room:
                 self._tended_at = now_s
                 with suppress(OSError):  # the alert about refused writes stands already
                     trim_logs(self._project, self._run_id, 0)
-        elif now_s >= self._tended_at + self.look_s and recorder.state.waiting is None:
+        elif self._grow_at is None:
+            self._grow_at = now_s + _PIECE_S  # a run with nothing to do does not wait for it
+        elif now_s >= self._grow_at and recorder.state.waiting is None:
             self._grow(now_s)
 
     def _takes_no_more(self) -> bool:
@@ -141,8 +146,7 @@ class Room:
             going_on = not whole and free_bytes(self._project.logs) > self._spare + CHUNK_MB * MB
         except OSError:  # filled up while we wrote; what is there counts, the rest comes later
             going_on = False
-        if not going_on:
-            self._tended_at = now_s
+        self._grow_at = now_s + (_PIECE_S if going_on else self.look_s)
 
 
 def blame_disk(room: Room | None, verdict: Verdict, recorder: Recorder) -> Verdict:

@@ -5,6 +5,7 @@ have cost.
 from __future__ import annotations
 
 import contextlib
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from nightforge.pipeline.pace import Part, Took
 
 KEPT = 10  # attempts per stage and profile, and runs whose losses count
 _SCHEMA = 2
+_WRITE_S = 10.0  # at the end of a run at once
 
 
 class Timings(Struct):
@@ -37,6 +39,7 @@ class TimingHistory:
 
     def __init__(self, path: Path, profile: str) -> None:
         self._path = path
+        self._write_at = float("-inf")
         self._file = _load(path)
         self._timings = self._file.profiles.setdefault(profile, Timings())
 
@@ -54,7 +57,8 @@ class TimingHistory:
     def add(self, key: str, took: Took) -> None:
         """Remember a success."""
         self._timings.stages[key] = [*self._timings.stages.get(key, ()), took][-KEPT:]
-        self._write()
+        if time.monotonic() >= self._write_at:  # of a killed run the timings of some seconds are lost
+            self._write()
 
     def add_losses(self, lost_s: float, useful_s: float) -> None:
         """Remember what retries have cost a run."""
@@ -63,6 +67,7 @@ class TimingHistory:
 
     def _write(self) -> None:
         """Write the file; on a full disk the next success writes it."""
+        self._write_at = time.monotonic() + _WRITE_S
         with contextlib.suppress(OSError):  # the journal meets the same disk and raises the alert
             write_kept(self._path, msgspec.to_builtins(self._file))
 

@@ -26,7 +26,6 @@ from nightforge.core.records import (
 from nightforge.core.room import Reserve
 from nightforge.core.terminal import say
 from nightforge.pipeline.options import Options
-from nightforge.pipeline.runlog import print_line
 from nightforge.pipeline.status import page_url, print_status
 
 READY_LIMIT_S = 15.0
@@ -156,6 +155,8 @@ def foreground(project: Project, options: Options, argv: Sequence[str]) -> int:
         with TerminalView() as view:
             code = orchestrate(project, options, command=command, observer=view)
     else:
+        from nightforge.pipeline.runlog import print_line
+
         code = orchestrate(project, options, command=command, observer=print_line)
     state = current_state(project)
     report = (state.get("result") or {}).get("report")

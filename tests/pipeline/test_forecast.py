@@ -294,6 +294,8 @@ def test_the_played_plan_is_uneven_enough_to_mean_something() -> None:
 def test_a_torn_history_gives_way_to_its_last_generation(tmp_path: Path) -> None:
     path = tmp_path / "h.json"
     for seconds in (1.0, 2.0):
-        TimingHistory(path, "tiny").add("04", Took((Part("", seconds),)))
+        TimingHistory(path, "tiny").add(
+            "04", Took((Part("", seconds),))
+        )  # a new run writes its first at once
     path.write_text("{torn")
     assert TimingHistory(path, "tiny").stages["04"] == [Took((Part("", 1.0),))]
