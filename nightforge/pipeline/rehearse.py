@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from nightforge.core.atomic import read_jsonl, write_json
 from nightforge.core.clock import parse_time, utc_now
-from nightforge.core.errors import ExitCode, InputError, StageError, TemporaryError
+from nightforge.core.errors import ExitCode, InputError, NightforgeError, StageError, TemporaryError
 from nightforge.core.inject import VARIABLE
 from nightforge.core.paths import Project
 from nightforge.core.records import JOURNAL, current_state, running_record
@@ -77,7 +77,7 @@ def rehearse(project: Project) -> int:
     try:
         _copy(project.root, scratch)
         code = _run(scratch)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, NightforgeError, OSError):
         shutil.rmtree(scratch, ignore_errors=True)
         raise
     seconds = time.monotonic() - began
