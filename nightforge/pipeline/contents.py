@@ -158,6 +158,9 @@ class Contents:
 
     def _named(self, names: Iterable[str]) -> list[str]:
         """Put the newest adapter version in for `vN`."""
+        names = list(names)
+        if not any("vN" in name for name in names):
+            return names
         version = latest(self._project.models)
         return [name.replace("vN", f"v{version or 0}") for name in names]
 

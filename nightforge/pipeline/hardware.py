@@ -7,9 +7,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 _MB = 2**20
+_FIRST_S = 0.2
 
 
 class HardwareSampler(threading.Thread):
@@ -26,9 +25,13 @@ class HardwareSampler(threading.Thread):
         self.latest: dict[str, Any] | None = None
 
     def run(self) -> None:
+        if self._ended.wait(_FIRST_S):  # a run with nothing to do ends before all this is loaded
+            return
+        import psutil
+
         gpus = open_gpus()
         psutil.cpu_percent()  # the first call only starts the measurement
-        while not self._ended.wait(0.2 if self.latest is None else self._interval_s):
+        while not self._ended.wait(_FIRST_S if self.latest is None else self._interval_s):
             self.latest = {**sample_host(self._root), "gpus": gpus.sample()}
             self._sampled.set()
 
@@ -47,6 +50,8 @@ class HardwareSampler(threading.Thread):
 
 def sample_host(root: Path) -> dict[str, Any]:
     """Return processor load in percent, memory and free disk in MB."""
+    import psutil
+
     memory = psutil.virtual_memory()
     try:
         disk_free_mb: int | None = shutil.disk_usage(root).free // _MB

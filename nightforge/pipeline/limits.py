@@ -23,6 +23,7 @@ from nightforge.pipeline.registry import StageSpec
 from nightforge.pipeline.stall import FACTOR, OUTPUT, PHASES, Limit, Limits
 
 _WEIGHT = 0.5  # of the newest run
+_TELLING_S = 1.0  # what never took longer has no use for a limit of its own
 _SEEN = 2.0  # nobody is warned before this many times what is usual
 
 
@@ -82,9 +83,10 @@ class StallLimits:
         them.
         """
         known = {phase: seconds for phase, seconds in longest.items() if phase in PHASES}
-        if not known:
+        subject = self._subject(spec)
+        if max(known.values(), default=0.0) < _TELLING_S and not usual_intervals(self._entries, subject):
             return
-        self._entries = merge(self._entries, self._subject(spec), known)
+        self._entries = merge(self._entries, subject, known)
         try:
             # Not durable: after a power cut the limits are a run older, and never below the configured ones.
             write_bytes(self._path, msgspec.json.encode(_File(entries=self._entries)), durable=False)

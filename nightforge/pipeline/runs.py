@@ -83,6 +83,9 @@ def unfinished(project: Project, options: Options) -> str | None:
     if options.resume is not None or options.force:
         return options.resume
     run_id = last_run(project)
+    copy = read_object(project.live_state) or {}
+    if copy.get("run_id") == run_id and copy.get("status") == "succeeded":
+        return None
     record = read_object(project.run_dir(run_id) / "config.json") if run_id else None
     if record is None:
         return None
