@@ -4,7 +4,7 @@ It starts the stage, writes its output to a capped log, watches its progress, en
 writes the exit record. It outlives the orchestrator: a training goes on, and the next start takes it up
 again. If the guard is killed, the stage dies with it. Standard library only, no torch, no orchestrator.
 
-The order is one line of JSON. On Linux a server with this module loaded forks a guard for each line it reads.
+The order is one line of JSON. On Linux a server with this module loaded hands each line to a guard it forks.
 Files in `attempts/` of the run folder, `KEY-N` for attempt N of stage KEY:
 
     KEY-N.order.json   written by the orchestrator before the guard starts anything
@@ -53,19 +53,56 @@ def main() -> None:
 
 
 def _serve() -> None:
-    """Fork a guard per line and answer with its pid, until the input ends."""
+    """Hand each line to a guard and answer with its pid, until the input ends. One guard is always forked
+    ahead, so that no stage waits for it.
+    """
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system removes dead guards
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, signal.SIG_IGN)  # it leaves when its orchestrator does, never before
+    spare: tuple[int, int] | None = None
     for line in iter(sys.stdin.buffer.readline, b""):
         try:
-            pid = os.fork()
+            pid = _hand_over(line, spare)
         except OSError as error:
             _answer(f"!{error}")
+            spare = None
             continue
-        if pid == 0:
-            _be_a_guard(json.loads(line))
         _answer(str(pid))
+        spare = _fork_spare()
+
+
+def _hand_over(line: bytes, spare: tuple[int, int] | None) -> int:
+    """Give an order to the spare guard, or to a new one if there is none or it has been killed."""
+    if spare is not None:
+        try:
+            return _write_order(line, *spare)
+        except BrokenPipeError:
+            sys.stderr.write("a spare guard has gone; another one is started\n")
+    return _write_order(line, *_fork())
+
+
+def _write_order(line: bytes, pid: int, pipe: int) -> int:
+    with os.fdopen(pipe, "wb") as file:
+        file.write(line)
+    return pid
+
+
+def _fork_spare() -> tuple[int, int] | None:
+    try:
+        return _fork()
+    except OSError:  # tried again, and told, when it is needed
+        return None
+
+
+def _fork() -> tuple[int, int]:
+    """Fork a guard that waits for its order; returns its pid and the pipe that takes it."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(writing)
+        _be_a_guard(reading)
+    os.close(reading)
+    return pid, writing
 
 
 def _answer(text: str) -> None:
@@ -73,8 +110,10 @@ def _answer(text: str) -> None:
     sys.stdout.buffer.flush()
 
 
-def _be_a_guard(order: dict[str, Any]) -> None:
-    """Become independent of the server, then guard; never returns."""
+def _be_a_guard(orders: int) -> None:
+    """Become independent of the server, wait for an order and guard; never returns. A spare one leaves when
+    its server does.
+    """
     code = 1
     try:
         os.setsid()
@@ -82,7 +121,10 @@ def _be_a_guard(order: dict[str, Any]) -> None:
         nothing = os.open(os.devnull, os.O_RDWR)
         os.dup2(nothing, 0)
         os.dup2(nothing, 1)
-        Guard(order).run()
+        with os.fdopen(orders, "rb") as file:
+            line = file.read()
+        if line:
+            Guard(json.loads(line)).run()
         code = 0
     except BaseException:
         traceback.print_exc()

@@ -422,6 +422,34 @@ def test_a_killed_server_is_replaced_and_its_guards_go_on(bench: Bench) -> None:
     assert bench.finish(first)["exit_code"] == 0
 
 
+def spares(bench: Bench) -> list[psutil.Process]:
+    assert bench.guards._server is not None
+    return psutil.Process(bench.guards._server.pid).children()
+
+
+@linux
+def test_a_spare_guard_waits_for_its_order_and_leaves_with_its_server(bench: Bench) -> None:
+    guard = bench.start("pass")
+    assert bench.finish(guard)["exit_code"] == 0
+    assert eventually(lambda: len(spares(bench)) == 1)
+    (spare,) = spares(bench)
+    assert bench.finish(bench.start("pass"))["exit_code"] == 0
+    assert eventually(lambda: not spare.is_running())  # it was the guard of that stage
+    assert eventually(lambda: len(spares(bench)) == 1)
+    (spare,) = spares(bench)
+    bench.guards.end()
+    assert eventually(lambda: not spare.is_running())
+
+
+@linux
+def test_a_killed_spare_is_replaced(bench: Bench) -> None:
+    assert bench.finish(bench.start("pass"))["exit_code"] == 0
+    assert eventually(lambda: len(spares(bench)) == 1)
+    spares(bench)[0].kill()
+    assert eventually(lambda: not spares(bench))
+    assert bench.finish(bench.start("import sys; sys.exit(7)"))["exit_code"] == 7
+
+
 def test_the_stage_that_goes_on_is_found_by_its_newest_order_whatever_the_state_says(tmp_path: Path) -> None:
     project = Project(tmp_path)
     assert guarded_stage(project, "r1") is None
