@@ -94,9 +94,13 @@ class Room:
         """Make room for this stage in the order of Q4; only between attempts."""
         return make_room(self._project, self._run_id, lambda: self.shortage(spec) is None)
 
-    def begin(self) -> None:
-        """Start watching over one attempt."""
+    def begin(self, now_s: float) -> None:
+        """Start watching over one attempt. The reserve has its first piece before the first of them starts; a
+        run with nothing to do needs none.
+        """
         self._seen_full = False
+        if self._grow_at is None:
+            self._grow(now_s)
 
     @property
     def was_full(self) -> bool:
@@ -117,9 +121,7 @@ class Room:
                 self._tended_at = now_s
                 with suppress(OSError):  # the alert about refused writes stands already
                     trim_logs(self._project, self._run_id, 0)
-        elif self._grow_at is None:
-            self._grow_at = now_s + _PIECE_S  # a run with nothing to do does not wait for it
-        elif now_s >= self._grow_at and recorder.state.waiting is None:
+        elif self._grow_at is not None and now_s >= self._grow_at and recorder.state.waiting is None:
             self._grow(now_s)
 
     def _takes_no_more(self) -> bool:

@@ -195,6 +195,8 @@ class Runner:
             return None
         self._recorder.record("stage_taken_up", stage=spec.key, attempt=number)
         self._recovery.begin_attempt(spec, taken_up=True)
+        if self._services.room is not None:
+            self._services.room.begin(self._services.clock.monotonic())
         return self._see_through(spec, number, attempt)
 
     def _attempt(self, spec: StageSpec, number: int, limit: int) -> Verdict:
@@ -207,6 +209,8 @@ class Runner:
             "stage_started", stage=spec.key, attempt=number, max_attempts=limit, again=again
         )
         self._recovery.begin_attempt(spec)
+        if self._services.room is not None:
+            self._services.room.begin(self._services.clock.monotonic())
         try:
             limits = self._services.limits.of(spec)
             if self._services.contents:
@@ -224,8 +228,6 @@ class Runner:
     def _see_through(self, spec: StageSpec, number: int, attempt: Attempt) -> Verdict:
         """Watch an attempt to its end and record how it ended."""
         last: dict[str, dict[str, Any]] = {}  # the newest done and error event
-        if self._services.room is not None:
-            self._services.room.begin()
         try:
             ended = self._watch(spec, attempt, last)
         except OSError as error:

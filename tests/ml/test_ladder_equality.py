@@ -14,7 +14,7 @@ from transformers import Trainer
 
 from nightforge.config.rungs import eval_batch, training_on_rung
 from nightforge.config.schema import Config, Ladder, Lora, Model, Training
-from nightforge.core.errors import NumericError, OutOfMemory
+from nightforge.core.errors import DiskFullError, NumericError, OutOfMemory
 from nightforge.core.failures import class_of
 from nightforge.core.inject import ATTEMPT_VARIABLE, VARIABLE
 from nightforge.core.paths import Project
@@ -175,7 +175,7 @@ def test_a_full_disk_at_a_save_leaves_the_older_checkpoint(
 ) -> None:
     config = configured(model_folder, 6, 1)
     injected("04:disk_full@save=3")
-    with pytest.raises(OSError) as caught:
+    with pytest.raises(DiskFullError) as caught:
         train(config, tmp_path / "work", SilentReport())
     assert class_of(caught.value) == "disk_full"
     report = SilentReport()

@@ -1,7 +1,7 @@
 """Orchestrator, guard and stage killed at every named place of a run: the same command again reaches the same
 end, what was done is not done again, and nothing is left. # ops 17, row 1
 
-By default each place once; NIGHTFORGE_ALL_FAILPOINTS=1: each time it is passed.
+By default every third place; NIGHTFORGE_FAILPOINTS=each: each place once, =all: each time it is passed.
 """
 
 from __future__ import annotations
@@ -63,12 +63,12 @@ def passed(root: Path) -> list[str]:
 
 
 def chosen(lines: list[str]) -> Iterator[str]:
-    seen = set()
-    for line in lines:
-        place = line.rpartition(" ")[0]
-        if place not in seen or os.environ.get("NIGHTFORGE_ALL_FAILPOINTS"):
-            seen.add(place)
-            yield line
+    how = os.environ.get("NIGHTFORGE_FAILPOINTS", "")
+    if how == "all":
+        yield from lines
+        return
+    first = list({line.rpartition(" ")[0]: line for line in reversed(lines)}.values())
+    yield from first if how == "each" else first[::3]
 
 
 def outcome(tiny: TinyProject) -> dict[str, object]:

@@ -38,7 +38,7 @@ def test_a_stage_that_stalls_in_a_run_is_ended_and_tried_again(tiny: TinyProject
         "from nightforge.pipeline.runner import Policy\n"
         "from nightforge.pipeline.supervise import Grace\n"
         "waits = {kind: (0.1,) * len(table) for kind, table in WAITS_S.items()}\n"
-        "policy = Policy(waits_s=waits, grace=Grace(0.5, 5.0))\n"
+        "policy = Policy(waits_s=waits, grace=Grace(0.5))\n"
         "sys.exit(orchestrate(Project.find(), parse_options(['--data-only']), policy=policy))"
     )
     done = subprocess.run(
