@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from typing import Any, Literal, get_args, get_origin
 
@@ -34,7 +35,7 @@ def _section(name: str, struct: type[Struct]) -> str:
     lines = [
         f"## {name}",
         "",
-        (struct.__doc__ or "").strip(),
+        inspect.cleandoc(struct.__doc__ or ""),  # Python 3.13 has taken the indentation off already
         "",
         "| key | default | type | meaning |",
         "|---|---|---|---|",

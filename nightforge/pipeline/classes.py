@@ -42,7 +42,7 @@ POLICIES: dict[str, ClassPolicy] = {
     "bad_data": ClassPolicy("bad data", ()),
     "encoding": ClassPolicy("wrong text encoding", (), advice="save the file named above as UTF-8"),
     "dependency": ClassPolicy(
-        "a package is missing", (), advice="install it: python bootstrap.py repairs the environment"
+        "a package is missing", (), advice="remove the folder .venv; the next start makes it anew"
     ),
     "gate": ClassPolicy("refused by a gate", ()),
     "resume_lost": ClassPolicy(
