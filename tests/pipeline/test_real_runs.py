@@ -475,11 +475,11 @@ def test_the_orchestrator_stays_small_and_imports_no_torch(tiny: TinyProject) ->
 def test_an_orchestrator_that_dies_at_once_is_told_with_its_last_words(tiny: TinyProject) -> None:
     breaker = tiny.root / "broken"
     breaker.mkdir()
-    (breaker / "psutil.py").write_text("raise ImportError('psutil is broken here')")
+    (breaker / "csv.py").write_text("raise ImportError('csv is broken here')")  # the launcher needs none
     tiny.environment["PYTHONPATH"] = str(breaker)
     done = tiny.launch("--data-only")
     assert done.returncode == 1
-    assert "did not start" in done.stderr and "psutil is broken here" in done.stderr
+    assert "did not start" in done.stderr and "csv is broken here" in done.stderr
 
 
 @slow_on_windows

@@ -28,6 +28,7 @@ if not tried.exists():
     import signal
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.read(os.pipe()[0], 1)
+time.sleep(1.2)
 return {}
 """,
     )
@@ -53,8 +54,8 @@ return {}
     assert (folder / "20.stacks.txt").read_text().count("in run") >= 2
     assert "20_deduplicate_dataset.py" in (folder / "20.snapshot.txt").read_text()
     learned = json.loads(tiny.project.stall_limits.read_text())["entries"]
-    assert {entry["stage"] for entry in learned} == set(DATA)
-    saved = next(entry for entry in learned if entry["stage"] == "20")["phases"]["save"]
+    assert [entry["stage"] for entry in learned] == ["20"]  # the others never took a second
+    saved = learned[0]["phases"]["save"]
     assert (
-        saved["runs"] == 1 and saved["longest_s"] < 2
+        saved["runs"] == 1 and 1 < saved["longest_s"] < 2.5
     )  # what the attempt that hung has seen teaches nothing
