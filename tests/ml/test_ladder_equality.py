@@ -84,6 +84,7 @@ def lower(config: Config, failure: str = "oom_train") -> Config:
     [(6, 1), pytest.param(3, 1, marks=pytest.mark.slow), pytest.param(7, 1, marks=pytest.mark.slow),
      pytest.param(6, 2, marks=pytest.mark.slow), pytest.param(4, 3, marks=pytest.mark.slow)],
 )  # fmt: skip
+@pytest.mark.slow
 def test_out_of_memory_at_step_3_and_a_lower_rung_end_with_the_same_parameters(
     size: int, accumulation: int, model_folder: Path, tmp_path: Path, injected: Any
 ) -> None:

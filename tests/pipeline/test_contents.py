@@ -171,6 +171,7 @@ def _counted(tiny: TinyProject, *keys: str) -> list[int]:
     return [int((tiny.root / f"count-{key}").read_text()) for key in keys]
 
 
+@pytest.mark.slow
 def test_a_second_start_keeps_what_stands_and_why_tells(tiny: TinyProject) -> None:
     (tiny.root / "lessons").mkdir()
     (tiny.root / "lessons" / "l.json").write_text("1")
@@ -193,6 +194,7 @@ def test_a_second_start_keeps_what_stands_and_why_tells(tiny: TinyProject) -> No
     assert _counted(tiny, "03", "13") == [3, 4]
 
 
+@pytest.mark.slow
 def test_a_start_continues_a_run_that_failed(tiny: TinyProject) -> None:
     (tiny.root / "lessons").mkdir()
     (tiny.root / "lessons" / "l.json").write_text("1")
@@ -208,6 +210,7 @@ def test_a_start_continues_a_run_that_failed(tiny: TinyProject) -> None:
     assert _counted(tiny, "03", "13") == [1, 2]
 
 
+@pytest.mark.slow
 def test_a_resumed_run_repeats_what_has_lost_its_ground(tiny: TinyProject) -> None:
     (tiny.root / "lessons").mkdir()
     (tiny.root / "lessons" / "l.json").write_text("1")

@@ -102,6 +102,7 @@ def test_a_foreground_run_has_the_exit_code_of_the_run(tiny: TinyProject) -> Non
     assert tiny.state()["nodes"]["phase-2"]["status"] == "fail"
 
 
+@pytest.mark.slow
 @slow_on_windows
 def test_the_orchestrator_script_by_hand_is_the_same_run(tiny: TinyProject) -> None:
     done = tiny.launch("--data-only", script="scripts/11_pipeline_orchestrator.py")
@@ -110,6 +111,7 @@ def test_the_orchestrator_script_by_hand_is_the_same_run(tiny: TinyProject) -> N
     assert set(tiny.statuses().values()) == {"succeeded"}
 
 
+@pytest.mark.slow
 @slow_on_windows
 def test_stages_get_the_environment_and_arguments_of_the_contract(tiny: TinyProject) -> None:
     tiny.behave(
@@ -216,6 +218,7 @@ def test_a_stage_that_finished_while_nobody_orchestrated_is_not_repeated(tiny: T
     assert {stage["id"]: stage["attempt"] for stage in tiny.state()["stages"]} == dict.fromkeys(DATA, 1)
 
 
+@pytest.mark.slow
 def test_without_orchestrator_a_stop_still_reaches_the_stage(tiny: TinyProject) -> None:
     tiny.behave("20", UNTIL_STOPPED)
     tiny.launch("--data-only")
@@ -353,6 +356,7 @@ def test_stop_now_ends_a_stage_that_does_not_listen(tiny: TinyProject) -> None:
     assert tiny.statuses()["20"] == "stopped"
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_to_the_orchestrator_is_a_stop_request(tiny: TinyProject, number: int) -> None:
@@ -365,6 +369,7 @@ def test_a_signal_to_the_orchestrator_is_a_stop_request(tiny: TinyProject, numbe
     assert tiny.state()["stop"]["by"] == "signal"
 
 
+@pytest.mark.slow
 @posix
 def test_ctrl_c_in_the_foreground_stops_the_run_with_exit_code_4(tiny: TinyProject) -> None:
     tiny.behave("20", UNTIL_STOPPED)
@@ -482,6 +487,7 @@ def test_an_orchestrator_that_dies_at_once_is_told_with_its_last_words(tiny: Tin
     assert "did not start" in done.stderr and "csv is broken here" in done.stderr
 
 
+@pytest.mark.slow
 @slow_on_windows
 def test_script_15_stops_and_shows(tiny: TinyProject) -> None:
     tiny.behave("20", UNTIL_STOPPED)

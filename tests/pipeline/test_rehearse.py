@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tiny_project import REPO, TinyProject
 
 from nightforge.config import load_config
@@ -76,6 +77,7 @@ def test_faults_and_settings_are_ones_the_program_knows(tmp_path: Path) -> None:
     load_config(Project(REPO), "tiny", [f"{name}={value}" for name, value in _SETTINGS.items()])
 
 
+@pytest.mark.slow
 def test_it_is_refused_while_a_run_is_active(tiny: TinyProject) -> None:
     tiny.behave("03", "while not stage.should_stop():\n    time.sleep(0.05)\nreturn {}")
     tiny.launch("--data-only")
