@@ -85,6 +85,7 @@ def test_the_live_page_says_what_holds_in_every_state(tmp_path: Path, open_tab: 
         tab.check(site.url)
 
 
+@pytest.mark.slow
 def test_the_live_page_answers_its_questions_without_scrolling(
     tmp_path: Path, open_tab: Callable[..., Any]
 ) -> None:
