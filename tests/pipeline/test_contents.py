@@ -167,14 +167,18 @@ return {{}}
 """
 
 
+def teach(tiny: TinyProject, text: str) -> None:
+    (tiny.root / "lessons").mkdir(exist_ok=True)
+    (tiny.root / "lessons" / "l.json").write_text(text)
+
+
 def _counted(tiny: TinyProject, *keys: str) -> list[int]:
     return [int((tiny.root / f"count-{key}").read_text()) for key in keys]
 
 
 @pytest.mark.slow
 def test_a_second_start_keeps_what_stands_and_why_tells(tiny: TinyProject) -> None:
-    (tiny.root / "lessons").mkdir()
-    (tiny.root / "lessons" / "l.json").write_text("1")
+    teach(tiny, "1")
     tiny.behave("13", COUNT.format(key="13", name="lessons.jsonl", more=""))
     tiny.behave("03", COUNT.format(key="03", name="synthetic.jsonl", more=""))
     mode = ("--data-only", "--foreground")
@@ -182,7 +186,7 @@ def test_a_second_start_keeps_what_stands_and_why_tells(tiny: TinyProject) -> No
     assert tiny.launch(*mode).returncode == 0
     assert _counted(tiny, "03", "13") == [1, 1]
     assert tiny.statuses()["13"] == "skipped"
-    (tiny.root / "lessons" / "l.json").write_text("2")
+    teach(tiny, "2")
     told = tiny.launch("--why", "13", "--data-only").stdout
     assert "runs: input lessons/l.json has changed" in told
     assert "is kept" in tiny.launch("--why", "03", "--data-only").stdout
@@ -196,8 +200,7 @@ def test_a_second_start_keeps_what_stands_and_why_tells(tiny: TinyProject) -> No
 
 @pytest.mark.slow
 def test_a_start_continues_a_run_that_failed(tiny: TinyProject) -> None:
-    (tiny.root / "lessons").mkdir()
-    (tiny.root / "lessons" / "l.json").write_text("1")
+    teach(tiny, "1")
     tiny.behave("03", COUNT.format(key="03", name="synthetic.jsonl", more=""))
     tiny.behave("13", COUNT.format(key="13", name="lessons.jsonl", more="raise SystemExit(2)"))
     assert tiny.orchestrate("--data-only").returncode == 2
@@ -212,13 +215,12 @@ def test_a_start_continues_a_run_that_failed(tiny: TinyProject) -> None:
 
 @pytest.mark.slow
 def test_a_resumed_run_repeats_what_has_lost_its_ground(tiny: TinyProject) -> None:
-    (tiny.root / "lessons").mkdir()
-    (tiny.root / "lessons" / "l.json").write_text("1")
+    teach(tiny, "1")
     tiny.behave("03", COUNT.format(key="03", name="synthetic.jsonl", more=""))
     tiny.behave("13", COUNT.format(key="13", name="lessons.jsonl", more=""))
     tiny.behave("20", "raise SystemExit(2)")
     assert tiny.orchestrate("--data-only").returncode == 2
-    (tiny.root / "lessons" / "l.json").write_text("2")
+    teach(tiny, "2")
     tiny.behave("20", "return {}")
     assert tiny.orchestrate("--resume").returncode == 0
     assert _counted(tiny, "03", "13") == [1, 2]

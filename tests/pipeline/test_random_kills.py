@@ -1,5 +1,5 @@
 """Orchestrator, guard or stage killed at any moment, together or one by one: resuming reaches the same end,
-nothing done is done again, nobody is left.
+nothing done is done again, nobody is left. NIGHTFORGE_SEEDS=50: 1,000 moments.
 """
 
 from __future__ import annotations
