@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -94,6 +95,7 @@ def _stat(pid: int) -> Stat | None:
     return None if found.state in "ZX" else found
 
 
+@cache
 def boot_id() -> str:
     """Name this boot and, on Linux, this pid namespace: inside a container every run is pid 1."""
     try:

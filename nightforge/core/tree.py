@@ -22,49 +22,45 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from nightforge.core.processes import linux_processes, python_executable, windows_stage_flags
+from nightforge.core.starter import Starter
 
 if TYPE_CHECKING:
     from nightforge.core.windows import Job
 
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # <sys/prctl.h>
+_PR_SET_CHILD_SUBREAPER = 36  # <sys/prctl.h>
 Member = tuple[int, int]  # pid, start time in ticks
 
 
 class Tree:
     """A stage and all its descendants, wherever they went."""
 
-    def __init__(self, argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> None:
-        """Start `python argv...` in a session of its own; raises OSError. Call from the main thread only: the
-        parent-death signal follows the thread that started the child.
+    def __init__(
+        self, argv: Sequence[str], cwd: Path, env: Mapping[str, str], starter: Starter | None = None
+    ) -> None:
+        """Start `python argv...` in a session of its own, on Linux in the child of `starter`, if one was
+        forked ahead; raises OSError. Call from the main thread only.
         """
         environment = dict(env)
         command = [python_executable(environment), *argv]
-        linux, windows = sys.platform == "linux", sys.platform == "win32"
         self._job = _hold()
-        self._process = subprocess.Popen(
-            command,
-            cwd=cwd,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=not windows,
-            creationflags=windows_stage_flags() if windows else 0,
-            # Safe here: the guard has one thread when it starts its stage.
-            preexec_fn=_Binding(os.getpid()) if linux else None,
-            bufsize=0,
-        )
-        assert self._process.stdout is not None
-        self.pid = self._process.pid
-        self.output: IO[bytes] = self._process.stdout
+        self._process: subprocess.Popen[bytes] | None = None
         self._code: int | None = None
-        self._pidfd = os.pidfd_open(self.pid) if linux else -1
+        if sys.platform == "linux":
+            starter = starter or Starter()
+            starter.start(command, cwd, environment)
+            self.pid, self.output = starter.pid, starter.output
+            self._pidfd = os.pidfd_open(self.pid)
+        else:
+            self._process = _popen(command, cwd, environment)
+            assert self._process.stdout is not None
+            self.pid, self.output = self._process.pid, self._process.stdout
+            self._pidfd = -1
 
     def wait(self, timeout_s: float) -> int | None:
         """Return the stage's exit code (minus the signal number on Linux), or None if it still runs; removes
         dead descendants from the process table.
         """
-        if self._pidfd < 0:
+        if self._process is not None:
             try:
                 return self._process.wait(timeout_s)
             except subprocess.TimeoutExpired:
@@ -88,7 +84,7 @@ class Tree:
             if pid == 0:
                 return False
             if pid == self.pid:
-                self._code = self._process.returncode = os.waitstatus_to_exitcode(status)
+                self._code = os.waitstatus_to_exitcode(status)
 
     def dump(self) -> None:
         """Ask the stage for the stacks of all its threads; it must have said that it listens."""
@@ -198,15 +194,16 @@ def _hold() -> Job | None:
     return None
 
 
-class _Binding:
-    """Runs in the child between fork and exec: die with the guard, ignore hang-ups."""
-
-    def __init__(self, guard: int) -> None:
-        self._guard = guard
-        self._prctl = ctypes.CDLL(None).prctl
-
-    def __call__(self) -> None:
-        self._prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
-        if os.getppid() != self._guard:  # the guard died before the signal was armed
-            os._exit(1)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+def _popen(command: list[str], cwd: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    windows = sys.platform == "win32"
+    return subprocess.Popen(
+        command,
+        cwd=cwd,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=not windows,
+        creationflags=windows_stage_flags() if windows else 0,
+        bufsize=0,
+    )

@@ -15,7 +15,7 @@ from nightforge.core.failpoints import reach
 from nightforge.core.inject import ATTEMPT_VARIABLE
 from nightforge.core.leftovers import sweep_tagged
 from nightforge.core.paths import Project
-from nightforge.core.processes import TAG_VARIABLE, boot_id, ticks_now
+from nightforge.core.processes import TAG_VARIABLE, boot_id
 from nightforge.core.records import guard_of, order_path, read_object
 from nightforge.pipeline.classes import LOG_LINES
 from nightforge.pipeline.guards import GuardHandle, Guards
@@ -82,7 +82,7 @@ class StageContext:
             "attempts": str(order_path(self.run_dir, spec.key, attempt).parent),
             "tag": tag,
             "boot_id": boot_id(),
-            "ticks": ticks_now(),  # whoever carries the tag and started earlier is not ours. # ops K6
+            "ticks": self.guards.since,  # whoever carries the tag and started earlier is not ours. # ops K6
             "argv": [
                 str(self.project.root / spec.script),
                 "--run-dir",
@@ -104,7 +104,7 @@ class StageContext:
         }
         # The intent stands before the deed: after a crash it tells whose processes to look for, and after a
         # power cut there are none, so it need not be durable. # ops A7
-        write_json(order_path(self.run_dir, spec.key, attempt), order, durable=False)
+        write_json(order_path(self.run_dir, spec.key, attempt), order, indent=None, durable=False)
         reach("spawn.before")
         own = {TAG_VARIABLE: tag, ATTEMPT_VARIABLE: f"{spec.key}-{attempt}"}
         handle = self.guards.start({**order, "env": {**self.environment, **own}})

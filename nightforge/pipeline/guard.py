@@ -16,6 +16,7 @@ Files in `attempts/` of the run folder, `KEY-N` for attempt N of stage KEY:
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -30,7 +31,8 @@ from nightforge.core.clock import utc_now
 from nightforge.core.events import read_events
 from nightforge.core.failpoints import be, reach
 from nightforge.core.host_memory import oom_kills
-from nightforge.core.processes import identity_of
+from nightforge.core.processes import boot_id, identity_of
+from nightforge.core.starter import Starter
 from nightforge.core.tree import Tree
 from nightforge.pipeline.evidence import Stacks, take_snapshot
 from nightforge.pipeline.output import HEAD_BYTES, Pump
@@ -39,6 +41,7 @@ from nightforge.pipeline.supervise import Grace, Supervisor
 
 _TICK_S = 0.2
 _DUMP_S = 1.0  # time for the stage to write its stacks
+_AFTER_START_S = 0.005  # the stage starts first, then the next guard is forked
 _TELL_S = 1.0  # phase and limit are told at most this often, and not at all of a stage that is done sooner
 
 
@@ -56,6 +59,7 @@ def _serve() -> None:
     """Hand each line to a guard and answer with its pid, until the input ends. One guard is always forked
     ahead, so that no stage waits for it.
     """
+    _load_ahead()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system removes dead guards
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, signal.SIG_IGN)  # it leaves when its orchestrator does, never before
@@ -68,7 +72,15 @@ def _serve() -> None:
             spare = None
             continue
         _answer(str(pid))
+        time.sleep(_AFTER_START_S)
         spare = _fork_spare()
+
+
+def _load_ahead() -> None:
+    """Do once what each guard would do anew, and keep the collector off the pages that guards share."""
+    _peak_memory()
+    boot_id()
+    gc.freeze()
 
 
 def _hand_over(line: bytes, spare: tuple[int, int] | None) -> int:
@@ -116,15 +128,17 @@ def _be_a_guard(orders: int) -> None:
     """
     code = 1
     try:
+        server = os.getppid()
         os.setsid()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         nothing = os.open(os.devnull, os.O_RDWR)
         os.dup2(nothing, 0)
         os.dup2(nothing, 1)
+        starter = Starter() if sys.platform == "linux" else None
         with os.fdopen(orders, "rb") as file:
             line = file.read()
         if line:
-            Guard(json.loads(line)).run()
+            Guard(json.loads(line), starter, server).run()
         code = 0
     except BaseException:
         traceback.print_exc()
@@ -137,8 +151,11 @@ def _be_a_guard(orders: int) -> None:
 class Guard:
     """One attempt from its start to its exit record."""
 
-    def __init__(self, order: dict[str, Any]) -> None:
-        self._order = order
+    def __init__(
+        self, order: dict[str, Any], starter: Starter | None = None, server: int | None = None
+    ) -> None:
+        """`starter`: the stage's process, forked ahead. `server`: pid of the guard server."""
+        self._order, self._starter, self._server = order, starter, server
         self._name = Path(order["attempts"]) / f"{order['stage']}-{order['attempt']}"
         self._events = Path(order["events"])
         self._offset = int(order["events_offset"])
@@ -158,7 +175,7 @@ class Guard:
         order = self._order
         reach("tree.before")
         try:
-            tree = Tree(order["argv"], Path(order["cwd"]), order["env"])
+            tree = Tree(order["argv"], Path(order["cwd"]), order["env"], self._starter)
         except OSError as error:
             self._write_exit(None, None, [], 0, f"could not be started: {error.strerror or error}")
             return
@@ -299,7 +316,13 @@ class Guard:
             "error": error,
             "ended_at": utc_now(),
         }
-        self._write("exit.json", record)
+        self._write("exit.json", record, durable=not self._is_watched())
+
+    def _is_watched(self) -> bool:
+        """Tell whether the orchestrator lives: it then makes the end durable itself, in its journal. The server
+        leaves with it.
+        """
+        return sys.platform != "win32" and os.getppid() == self._server
 
     def _write(
         self, kind: str, record: dict[str, Any], patience_s: float = 3600.0, durable: bool = True
@@ -308,7 +331,7 @@ class Guard:
         deadline = time.monotonic() + patience_s
         while True:
             try:
-                write_json(self._path(kind), record, durable=durable)
+                write_json(self._path(kind), record, indent=None, durable=durable)
                 return
             except OSError as error:
                 sys.stderr.write(f"{self._path(kind)}: {error}\n")

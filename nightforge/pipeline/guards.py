@@ -18,6 +18,7 @@ from nightforge.core.processes import (
     is_alive,
     popen_out_of_job,
     python_executable,
+    ticks_now,
 )
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -90,6 +91,7 @@ class Guards:
     def __init__(self, log: IO[bytes]) -> None:
         self._log = log
         self._server: subprocess.Popen[bytes] | None = None
+        self.since = ticks_now()  # no guard and no stage of ours is older
 
     def start(self, order: Mapping[str, Any]) -> GuardHandle | None:
         """Let a guard carry out one order; None if it has ended already. Raises OSError when none can be
