@@ -170,8 +170,9 @@ def engines() -> list[Engine]:
 
 
 def environment(folder: Path) -> dict[str, str]:
+    """Return the environment of every engine; all may keep their bytecode, as an installed package does."""
     return {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
         "HOME": str(folder / "home"),
         "USER": "benchmark",
         "PYTHONPATH": str(folder),

@@ -19,7 +19,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from nightforge.core.processes import linux_processes, python_executable, windows_stage_flags
 from nightforge.core.starter import Starter

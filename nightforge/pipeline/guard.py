@@ -319,8 +319,8 @@ class Guard:
         self._write("exit.json", record, durable=not self._is_watched())
 
     def _is_watched(self) -> bool:
-        """Tell whether the orchestrator lives: it then makes the end durable itself, in its journal. The server
-        leaves with it.
+        """Tell whether the orchestrator lives, since the server leaves with it. It then makes the end durable
+        itself, in its journal.
         """
         return sys.platform != "win32" and os.getppid() == self._server
 
