@@ -1,15 +1,13 @@
 """The node catalog: the one source of names, pins, types and engine targets, read from catalog.json.
 
-Pin notation in the file: `Name: Type`, with ` !` where the input must be wired or set, ` @event` where a
-text names an event, `#` for a number and `*` for any text in the name (`Then_#`, `Case_*`). `T` is a
-wildcard: all `T` pins of one node carry the same type. `ue_inputs` and `ue_outputs` name pins that the engine
-calls otherwise, over the common `ue_pins`. Evidence `seen` means found in real editor exports,
-`public` known from the public API only.
+The notation of pins stands in catalog_pins.py, the shape of the file in catalog.schema.json. `ue_inputs` and
+`ue_outputs` name pins that the engine calls otherwise, over the common `ue_pins`. Evidence `seen` means found
+in real editor exports, `public` known from the public API only. Level `core` marks the node types every
+profile trains on, `more` the rest of the vocabulary.
 """
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from dataclasses import dataclass, field, replace
@@ -17,60 +15,55 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from nightforge.blueprint.graph import TYPE_NAME, is_identifier, split_type
+from nightforge.blueprint.catalog_pins import EXEC, SELF, WILDCARD, WILDCARDS, Pin, read_pin
+from nightforge.blueprint.catalog_schema import problems
+from nightforge.blueprint.catalog_types import GENERATED, Types, read_types, suggestion
+from nightforge.blueprint.catalog_unreal import (
+    CAST_CLASS,
+    MACRO_CLASS,
+    STANDARD_MACROS,
+    UnrealTarget,
+    bare_class,
+)
+from nightforge.blueprint.graph import TYPE_NAME, is_identifier
+
+__all__ = [
+    "CAST_PREFIX", "EXEC", "SELF", "WILDCARD", "WILDCARDS", "Catalog", "NodeType", "Pin", "Property", "Types",
+    "UnrealTarget", "load_catalog", "suggestion",
+]  # fmt: skip
 
 CATALOG_FILE = Path(__file__).with_name("catalog.json")
+SCHEMA_FILE = Path(__file__).with_name("catalog.schema.json")
 CAST_PREFIX = "CastTo"
-EXEC = "exec"
-WILDCARD = "T"
-SELF = "Self"
+CAST_MODEL = "CastToCharacter"
 
 NodeKind = Literal["event", "exec", "pure", "macro"]
-_PIN = re.compile(r"(?P<name>\w+[#*]?): (?P<type>\w+(?:<[\w,]+>)?)(?: @(?P<role>\w+))?(?P<required> !)?")
-
-
-@dataclass(frozen=True, slots=True)
-class Pin:
-    """A pin of a node type; `dynamic` is "number" or "text" for a family such as `Then_#` or `Case_*`."""
-
-    name: str
-    type: str
-    required: bool = False
-    role: str = "literal"
-    dynamic: str = ""
-
-    @property
-    def is_exec(self) -> bool:
-        """Say whether the pin carries control rather than a value."""
-        return self.type == EXEC
-
-    def matches(self, name: str) -> bool:
-        """Say whether a written pin name means this pin."""
-        if not self.dynamic:
-            return name == self.name
-        stem = self.name[:-1]
-        rest = name[len(stem) :]
-        if not name.startswith(stem) or not rest:
-            return False
-        return self.dynamic == "text" or re.fullmatch(r"0|[1-9]\d{0,3}", rest, re.ASCII) is not None
+Level = Literal["core", "more"]
+Side = Literal["in", "out"]
 
 
 @dataclass(frozen=True, slots=True)
 class Property:
     """A declared property that is no pin.
 
-    Role says what its text names: variable, event, event_definition, action or class.
+    Role says what its text names: variable, event, event_definition, action, class, function, macro, enum,
+    struct, component, dispatcher, timeline or asset. `unreal` is where the engine keeps it: a body key such
+    as `CustomFunctionName` or `VariableReference.MemberName`, or `Pin:Class` for a pin.
     """
 
     name: str
     type: str
     role: str
     required: bool
+    unreal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class NodeType:
-    """A node type: kind, pins in canonical order, properties, its Unreal target and the evidence for it."""
+    """A node type: kind, pins in canonical order, properties, its Unreal target and the evidence for it.
+
+    `user_pins` names the sides on which a node may have further pins of its own, given by its signature.
+    """
 
     name: str
     kind: NodeKind
@@ -78,13 +71,21 @@ class NodeType:
     inputs: tuple[Pin, ...]
     outputs: tuple[Pin, ...]
     properties: tuple[Property, ...]
-    ue_target: str
+    unreal: UnrealTarget
     evidence: Literal["seen", "public"]
     summary: str
+    level: Level = "more"
+    user_pins: tuple[Side, ...] = ()
     aliases: tuple[str, ...] = ()
     pin_aliases: dict[str, str] = field(default_factory=dict, hash=False)
     ue_inputs: dict[str, str] = field(default_factory=dict, hash=False)
     ue_outputs: dict[str, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def ue_target(self) -> str:
+        """Return the Unreal identity in one line, with the body keys that carry the properties."""
+        keys = [entry.unreal for entry in self.properties if not entry.unreal.startswith("Pin:")]
+        return " ".join([self.unreal.text(), *keys])
 
     def input(self, name: str) -> Pin | None:
         """Return the input pin of that name, dynamic families included."""
@@ -99,8 +100,27 @@ class NodeType:
         pin = self.input(name) if side == "input" else self.output(name)
         if pin is None:
             raise KeyError(f"{self.name} has no {side} pin {name!r}")
-        target = (self.ue_inputs if side == "input" else self.ue_outputs).get(pin.name, pin.name)
-        return target.replace(pin.name[-1], name[len(pin.name) - 1 :]) if pin.dynamic else target
+        named = self.ue_inputs if side == "input" else self.ue_outputs
+        return pin.engine_name(name, named.get(pin.name, pin.name))
+
+    def dsl_pin(self, engine_name: str, side: Literal["input", "output"]) -> str | None:
+        """Return the name in the language of an engine pin, or None; `{VarName}` pins are not among them."""
+        pins, named = (self.inputs, self.ue_inputs) if side == "input" else (self.outputs, self.ue_outputs)
+        fixed = next(
+            (p.name for p in pins if not p.dynamic and named.get(p.name, p.name) == engine_name), None
+        )
+        if fixed is not None:
+            return fixed
+        for pin in pins:
+            if pin.dynamic == "letter" and pin.matches(engine_name):
+                return engine_name
+            if pin.dynamic in ("number", "text"):
+                before, after = named.get(pin.name, pin.name).split(pin.name[-1])
+                if engine_name.startswith(before) and engine_name.endswith(after):
+                    name = pin.name[:-1] + engine_name[len(before) : len(engine_name) - len(after)]
+                    if pin.matches(name):
+                        return name
+        return None
 
     def declared(self, name: str) -> Property | None:
         """Return the declared property of that name; input pins that take literals are not among them."""
@@ -115,6 +135,12 @@ class NodeType:
         found = self.declared(name) or self.input(name)
         return found.role if found else "literal"
 
+    def main_pins(self) -> NodeType:
+        """Return the node type without its extra pins, as prompts and exercises show it."""
+        inputs = tuple(pin for pin in self.inputs if not pin.extra)
+        outputs = tuple(pin for pin in self.outputs if not pin.extra)
+        return replace(self, inputs=inputs, outputs=outputs)
+
     @property
     def has_exec_input(self) -> bool:
         """Say whether control can enter the node."""
@@ -127,71 +153,22 @@ class NodeType:
 
 
 @dataclass(frozen=True, slots=True)
-class Types:
-    """Value types, struct fields, classes with parents, containers, and the implicit conversions."""
-
-    values: tuple[str, ...]
-    structs: dict[str, tuple[str, ...]]
-    classes: dict[str, str | None]
-    containers: dict[str, int]
-    project_prefixes: dict[str, str]
-    parents: tuple[str, ...]
-    conversions: dict[str, tuple[str, ...]]
-
-    def class_parent(self, name: str) -> str | None:
-        """Return the parent of a class; project classes (BP_..., WBP_...) have the one their prefix names."""
-        if name in self.classes:
-            return self.classes[name]
-        return next((base for prefix, base in self.project_prefixes.items() if name.startswith(prefix)), None)
-
-    def is_class(self, name: str) -> bool:
-        """Say whether a type is a class: a known one or a project class by prefix."""
-        return name in self.classes or self.class_parent(name) is not None
-
-    def is_subclass(self, name: str, base: str) -> bool:
-        """Say whether a class is the other class or descends from it."""
-        current: str | None = name
-        while current is not None:
-            if current == base:
-                return True
-            current = self.class_parent(current)
-        return False
-
-    def problem(self, type_name: str) -> str | None:
-        """Return what is wrong with a written type, or None where it is known."""
-        head, arguments = split_type(type_name)
-        if arguments or head in self.containers:
-            wanted = self.containers.get(head)
-            if wanted is None:
-                return f"{head} is no container; write Array<...>, Set<...> or Map<...,...>"
-            if len(arguments) != wanted:
-                return f"{head} needs {wanted} element type(s), as in {_example(head)}"
-        for part in arguments or (head,):
-            if part not in self.values and not self.is_class(part):
-                return f"unknown type {part!r}{suggestion(part, [*self.values, *self.classes])}"
-        return None
-
-    def accepts(self, target: str, source: str) -> bool:
-        """Say whether a `source` value may go into a `target` pin, conversions of UE included."""
-        if target == source:
-            return True
-        if self.is_class(source):
-            return self.is_subclass(source, target) or target in self.conversions.get("Object", ())
-        return target in self.conversions.get(source, ())
-
-
-@dataclass(frozen=True, slots=True)
 class Catalog:
-    """All node types by name in file order, their aliases, and the type system."""
+    """All node types by name in file order, their aliases, the types, and the index by Unreal identity."""
 
     nodes: dict[str, NodeType]
     aliases: dict[str, str]
     types: Types
+    unreal_index: dict[tuple[str, str, str], str]
 
     def lookup(self, name: str) -> NodeType | None:
         """Return a node type by name or alias, casts to any known class included, or None."""
         found = self.nodes.get(self.aliases.get(name, name))
         return found if found is not None else _cast_type(self, name)
+
+    def core(self) -> dict[str, NodeType]:
+        """Return the node types of level `core` by name, without their extra pins."""
+        return {name: node.main_pins() for name, node in self.nodes.items() if node.level == "core"}
 
     def spelling(self, name: str) -> str:
         """Return the one spelling of a node type name; unknown names stay as they are."""
@@ -201,32 +178,55 @@ class Catalog:
         """Return `; did you mean X?` for a misspelt node type, or an empty text."""
         return suggestion(name, [*self.nodes, *self.aliases])
 
+    def by_unreal(self, node_class: str, owner: str = "", member: str = "") -> NodeType | None:
+        """Return the node type of a K2Node class, owner and member, all exact, or None.
+
+        owner is the path of the declaring class or macro asset (`/Script/Engine.Actor`); member the function,
+        event, macro, delegate or variant (see UnrealTarget), for casts the path of the class. A call in self
+        context has no owner: it means the one function of that name with a target, if exactly one exists.
+        """
+        kind = bare_class(node_class)
+        name = self.unreal_index.get((kind, owner, member))
+        if name is not None:
+            return self.nodes[name]
+        if kind == CAST_CLASS:
+            target = self.types.name_of(member)
+            return self.lookup(CAST_PREFIX + target) if target else None
+        return None
+
 
 @cache
 def load_catalog() -> Catalog:
     """Read catalog.json once; raises ValueError naming the entry where the file contradicts itself."""
     raw = json.loads(CATALOG_FILE.read_text(encoding="utf-8"))
-    nodes = {entry["name"]: _node_type(entry, raw["ue_pins"]) for entry in raw["nodes"]}
+    return read_catalog(raw)
+
+
+def read_catalog(raw: dict[str, Any]) -> Catalog:
+    """Build the catalog of a parsed file; raises ValueError with every breach of catalog.schema.json."""
+    schema = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
+    found = problems(raw, schema)
+    if found:
+        raise ValueError("catalog.json does not fit catalog.schema.json:\n" + "\n".join(found[:20]))
+    types = read_types(raw["types"])
+    nodes: dict[str, NodeType] = {}
+    for entry in raw["nodes"]:
+        if entry["name"] in nodes:
+            raise ValueError(f"catalog.json: {entry['name']} is given twice")
+        nodes[entry["name"]] = _node_type(entry, raw["ue_pins"], types)
     aliases: dict[str, str] = {}
     for node in nodes.values():
         for alias in node.aliases:
             if alias in nodes or alias in aliases:
                 raise ValueError(f"catalog.json: alias {alias!r} of {node.name} already means another node")
             aliases[alias] = node.name
-    return Catalog(nodes, aliases, _types(raw["types"]))
+    return Catalog(nodes, aliases, types, _unreal_index(nodes))
 
 
-def suggestion(name: str, known: list[str]) -> str:
-    """Return `; did you mean X?` with the nearest known name, or an empty text."""
-    lowered = {entry.lower(): entry for entry in known}
-    close = difflib.get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)
-    return f"; did you mean {lowered[close[0]]}?" if close else ""
-
-
-def _node_type(entry: dict[str, Any], ue_pins: dict[str, str]) -> NodeType:
+def _node_type(entry: dict[str, Any], ue_pins: dict[str, str], types: Types) -> NodeType:
     name = entry["name"]
-    inputs = tuple(_pin(text, name) for text in entry["inputs"])
-    outputs = tuple(_pin(text, name) for text in entry["outputs"])
+    inputs = tuple(read_pin(text, name) for text in entry["inputs"])
+    outputs = tuple(read_pin(text, name) for text in entry["outputs"])
     if entry["kind"] == "pure" and any(pin.is_exec for pin in inputs + outputs):
         raise ValueError(f"catalog.json: {name} is pure but has an exec pin")
     return NodeType(
@@ -236,9 +236,11 @@ def _node_type(entry: dict[str, Any], ue_pins: dict[str, str]) -> NodeType:
         inputs=inputs,
         outputs=outputs,
         properties=tuple(Property(**item) for item in entry.get("properties", ())),
-        ue_target=entry["ue"],
+        unreal=_target(entry["unreal"], name, types),
         evidence=entry["evidence"],
         summary=entry["summary"],
+        level=entry["level"],
+        user_pins=tuple(entry.get("user_pins", ())),
         aliases=tuple(entry.get("aliases", ())),
         pin_aliases=dict(entry.get("pin_aliases", {})),
         ue_inputs={**ue_pins, **entry.get("ue_inputs", {})},
@@ -246,25 +248,38 @@ def _node_type(entry: dict[str, Any], ue_pins: dict[str, str]) -> NodeType:
     )
 
 
-def _pin(text: str, node: str) -> Pin:
-    match = _PIN.fullmatch(text)
-    if match is None:
-        raise ValueError(f"catalog.json: {node} has the malformed pin {text!r}")
-    name = match["name"]
-    dynamic = {"#": "number", "*": "text"}.get(name[-1], "")
-    return Pin(name, match["type"], match["required"] is not None, match["role"] or "literal", dynamic)
-
-
-def _types(raw: dict[str, Any]) -> Types:
-    return Types(
-        values=tuple(raw["values"]),
-        structs={name: tuple(fields) for name, fields in raw["structs"].items()},
-        classes=dict(raw["classes"]),
-        containers=dict(raw["containers"]),
-        project_prefixes=dict(raw["project_prefixes"]),
-        parents=tuple(raw["parents"]),
-        conversions={name: tuple(targets) for name, targets in raw["conversions"].items()},
+def _target(raw: dict[str, Any], node: str, types: Types) -> UnrealTarget:
+    """Read the field `unreal` of an entry; a macro without owner is one of the standard macros."""
+    given = dict(raw)
+    cast_to = given.pop("cast_to", "")
+    path = types.path(cast_to) if cast_to else ""
+    if path is None:
+        raise ValueError(f"catalog.json: {node} casts to the unknown class {cast_to!r}")
+    hidden = tuple(read_pin(text, node) for text in given.pop("hidden", ()))
+    body = tuple(given.pop("body", {}).items())
+    if given["class"] == MACRO_CLASS and "macro" in given:
+        given.setdefault("owner", STANDARD_MACROS)
+    others = tuple(given.pop("other_owners", ()))
+    return UnrealTarget(
+        node_class=given.pop("class"), cast_to=path, hidden=hidden, body=body, other_owners=others, **given
     )
+
+
+def _unreal_index(nodes: dict[str, NodeType]) -> dict[tuple[str, str, str], str]:
+    """Index the node types by every Unreal identity; raises ValueError where two share one."""
+    index: dict[tuple[str, str, str], str] = {}
+    on_self: dict[tuple[str, str, str], list[str]] = {}
+    for node in nodes.values():
+        for key in node.unreal.keys():
+            if index.setdefault(key, node.name) != node.name:
+                raise ValueError(f"catalog.json: {node.name} and {index[key]} are the same to Unreal: {key}")
+        called = node.unreal.function
+        if called and any(node.ue_inputs.get(pin.name) == "self" for pin in node.inputs):
+            on_self.setdefault((node.unreal.node_class, "", called), []).append(node.name)
+    for key, names in on_self.items():
+        if len(names) == 1:
+            index.setdefault(key, names[0])
+    return index
 
 
 def _cast_type(catalog: Catalog, name: str) -> NodeType | None:
@@ -274,13 +289,15 @@ def _cast_type(catalog: Catalog, name: str) -> NodeType | None:
         return None
     if not catalog.types.is_class(target):
         return None
-    model = catalog.nodes["CastToCharacter"]
-    outputs = (*model.outputs[:2], Pin(f"As{target}", target))
+    model = catalog.nodes[CAST_MODEL]
+    outputs = (*model.outputs[:2], Pin(f"As{target}", target), *model.outputs[3:])
+    path = catalog.types.path(target) or target + GENERATED
     return replace(
         model,
         name=name,
+        level="more",
         outputs=outputs,
-        ue_target=f"K2Node_DynamicCast TargetType={target}",
+        unreal=replace(model.unreal, cast_to=path),
         ue_outputs={**model.ue_outputs, f"As{target}": f"As {_spaced(target)}"},
         summary=f"Treats the object as a {target} if it is one.",
     )
@@ -289,7 +306,3 @@ def _cast_type(catalog: Catalog, name: str) -> NodeType | None:
 def _spaced(name: str) -> str:
     """Write a class name as the editor shows it: `Player Controller`, `BP Door`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name.replace("_", " "))
-
-
-def _example(container: str) -> str:
-    return {"Map": "Map<String,Int>"}.get(container, f"{container}<Int>")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from itertools import groupby
 
 from nightforge.blueprint.catalog import Catalog, NodeType, load_catalog
+from nightforge.blueprint.catalog_table import pin_note
 from nightforge.blueprint.grammar import GRAMMAR
-from nightforge.blueprint.prompt import EXAMPLE, pin_text
+from nightforge.blueprint.prompt import EXAMPLE
 
 HEAD = """# The Blueprint language
 
@@ -73,8 +74,9 @@ KINDS = (
     "Kinds: an *event* starts control; *exec* and *macro* nodes run when control reaches them; a *pure* node "
     "has no exec pins and is worked out when its value is needed. `!` marks an input that must be wired "
     "or set, `T` a type all `T` pins of the node share, `Self` the parent class, `[Name]` a property that is "
-    "no pin. Evidence: ● seen in real editor exports, ○ known from the public API, not yet confirmed by "
-    "pasting."
+    "no pin, `?` a pin that prompts and exercises leave out, `= x` the engine's default, `...` further pins "
+    "the node's own signature gives. Evidence: ● seen in real editor exports, ○ known from the public API, "
+    "not yet confirmed by pasting. **Bold** types are of level core, which every profile trains on."
 )
 
 
@@ -91,14 +93,17 @@ def render() -> str:
 def _types(catalog: Catalog) -> str:
     types = catalog.types
     structs = ", ".join(f"{name} ({', '.join(fields)})" for name, fields in types.structs.items())
+    enums = "; ".join(f"{name}: {', '.join(entries)}" for name, entries in types.enums.items())
     classes = ", ".join(f"{name} < {parent}" if parent else name for name, parent in types.classes.items())
     prefixes = ", ".join(f"`{prefix}...` < {base}" for prefix, base in types.project_prefixes.items())
     becomes = "; ".join(f"{source} → {', '.join(targets)}" for source, targets in types.conversions.items())
     rows = [
         f"- values: {', '.join(types.values)}",
         f"- structs, with their fields: {structs}",
+        f"- enums, with their entries: {enums}",
         "- containers: `Array<T>`, `Set<T>`, `Map<K,V>`; they have no literal",
         f"- classes, each below its parent: {classes}; project classes {prefixes}",
+        "- references to a class: `Class<T>`, `SoftClass<T>`; to an asset loaded later: `SoftObject<T>`",
         f"- implicit conversions along a wire: {becomes}; any class → its ancestors",
         f"- usual parents: {', '.join(types.parents)}; other classes give a warning",
     ]
@@ -112,11 +117,12 @@ def _table(nodes: list[NodeType]) -> str:
     ]
     for node in nodes:
         inputs = [f"[{entry.name}]" for entry in node.properties]
-        inputs += [pin_text(pin) + (" !" if pin.required else "") for pin in node.inputs]
-        outputs = [pin_text(pin) for pin in node.outputs]
+        inputs += [pin_note(pin) for pin in node.inputs] + ["..."] * ("in" in node.user_pins)
+        outputs = [pin_note(pin) for pin in node.outputs] + ["..."] * ("out" in node.user_pins)
         mark = "●" if node.evidence == "seen" else "○"
         aliases = [*node.aliases, *(f"{alias} = {name}" for alias, name in node.pin_aliases.items())]
-        cells = [f"`{node.name}`", node.kind, _code(inputs), _code(outputs), node.summary]
+        name = f"**`{node.name}`**" if node.level == "core" else f"`{node.name}`"
+        cells = [name, node.kind, _code(inputs), _code(outputs), node.summary]
         cells += [f"{mark} `{node.ue_target}`", ", ".join(aliases)]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"

@@ -61,7 +61,7 @@ def _compact(catalog: Catalog) -> str:
     lines.append(
         "Nodes as Type(inputs)>outputs; Execute, Target, Then, ReturnValue and the pair A,B are not listed."
     )
-    for category, nodes in groupby(catalog.nodes.values(), key=lambda node: node.category):
+    for category, nodes in groupby(catalog.core().values(), key=lambda node: node.category):
         lines.append(f"{category}: " + " ".join(_terse(node) for node in nodes))
     return "\n".join(lines) + "\n"
 
@@ -77,7 +77,7 @@ def _full(catalog: Catalog) -> str:
     parts.append(f"- parents: {', '.join(types.parents)}")
     for category, nodes in groupby(catalog.nodes.values(), key=lambda node: node.category):
         parts += ["", f"Nodes, {category}:"]
-        parts += [f"- {signature(node)}: {node.summary}" for node in nodes]
+        parts += [f"- {signature(node.main_pins())}: {node.summary}" for node in nodes]
     return "\n".join(parts) + "\n"
 
 
@@ -88,9 +88,11 @@ def signature(node: NodeType) -> str:
 
 
 def pin_text(pin: Pin) -> str:
-    """Write a pin as `Name: Type`; families are written `Then_0..n` and `Case_<text>`."""
+    """Write a pin as `Name: Type`; families are written `Then_0..n`, `Case_<text>` and `C..Z`."""
     stem = pin.name[:-1] if pin.dynamic else pin.name
-    return f"{stem}{ {'number': '0..n', 'text': '<text>'}.get(pin.dynamic, '') }: {pin.type}"
+    return (
+        f"{stem}{ {'number': '0..n', 'text': '<text>', 'letter': 'C..Z'}.get(pin.dynamic, '') }: {pin.type}"
+    )
 
 
 def _pins(pins: tuple[Pin, ...]) -> str:

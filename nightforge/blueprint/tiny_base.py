@@ -160,7 +160,7 @@ def documents(seed: int, exclude: Collection[str] = frozenset()) -> Iterator[tup
     """
     rng = random.Random(seed)
     short, drawn = (examples(rng, max_nodes=nodes) for nodes in _LARGEST_READ)
-    manual = [f"{in_words(node.name)}. {node.summary} {node.name}" for node in load_catalog().nodes.values()]
+    manual = [f"{in_words(node.name)}. {node.summary} {node.name}" for node in load_catalog().core().values()]
     for number in itertools.count():
         kind, example = rng.random(), next(short if number < _SHORT_FIRST else drawn)
         if structure_key(example.blueprint) in exclude:
@@ -245,8 +245,8 @@ def train_tokenizer(tiny: TinyBase) -> Any:
 
 
 def _catalog_lines() -> Iterator[str]:
-    """Write every node type, property and pin as it stands in a program, so that each becomes one token."""
-    for node in load_catalog().nodes.values():
+    """Write every core node type, property and pin as it stands in a program: each becomes one token."""
+    for node in load_catalog().core().values():
         names = [entry.name for entry in node.properties]
         names += [pin.name for pin in node.inputs if pin.type != "exec"]
         yield from (f'\nNODE n1: {node.name} [{name}="a"]' for name in names or ["Value"])

@@ -149,7 +149,7 @@ def test_an_outline_names_the_parts_in_order() -> None:
 def test_no_token_is_a_mere_step_towards_another() -> None:
     tokenizer = train_tokenizer(TinyBase())
     assert len(tokenizer) <= TinyBase().vocab_size
-    for node in load_catalog().nodes.values():
+    for node in load_catalog().core().values():
         assert len(tokenizer(f": {node.name}")["input_ids"]) == 1, node.name
     strange = 'ein Aufzug "größer" 日本\t#!'
     assert tokenizer.decode(tokenizer(strange)["input_ids"]) == strange

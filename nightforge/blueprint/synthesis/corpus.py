@@ -47,7 +47,7 @@ def corpus(
 
 def documents(rng: Random, *, exclude: Collection[str] = NEVER, max_nodes: int = 12) -> Iterator[str]:
     """Yield documents without end, in the mixture of `MIXTURE`."""
-    notes = [note(node) for node in load_catalog().nodes.values()]
+    notes = [note(node) for node in load_catalog().core().values()]
     kinds, odds = zip(*MIXTURE.items(), strict=True)
     while True:
         kind = rng.choices(kinds, odds)[0]

@@ -70,7 +70,7 @@ def test_thousands_of_structures_not_ten_templates(sample: list[Example]) -> Non
 
 def test_every_sensible_node_type_appears() -> None:
     drawn = {node.type for example in generate(Random(1), 2500) for node in example.blueprint.nodes()}
-    assert set(load_catalog().nodes) - drawn <= NOT_DRAWN
+    assert set(load_catalog().core()) - drawn <= NOT_DRAWN
 
 
 @pytest.mark.parametrize("node_type", ["Gate", "ForEachLoop", "ClampFloat", "Event_Hit"])

@@ -172,4 +172,4 @@ def wired_programs(draw: st.DrawFn) -> Blueprint:
 
 
 def _pin_name(name: str) -> str:
-    return name.replace("#", "0").replace("*", "red")
+    return name.replace("#", "0").replace("*", "red").replace("^", "C")
