@@ -52,13 +52,14 @@ class _Run:
     shift: int = 0  # of this run against its parent
 
     def take(self, column: int, top: int, bottom: int) -> None:
-        """Keep rows of a column for this run."""
+        """Keep rows of a column for this run, rounded outwards to the grid."""
+        top, bottom = -on_grid(-top), on_grid(bottom)
         low, high = self.spans.get(column, (top, bottom))
         self.spans[column] = (min(low, top), max(high, bottom))
 
     def free_below(self, column: int, gap: int) -> int | None:
         """Return the first free height of a column, or None where the run takes nothing of it."""
-        return on_grid(self.spans[column][1] + gap) if column in self.spans else None
+        return self.spans[column][1] + gap if column in self.spans else None
 
 
 def arrange(parts: Sequence[Part], links: Sequence[Link]) -> list[tuple[int, int]]:
@@ -201,7 +202,7 @@ def _lay(run: _Run, parts: Sequence[Part], columns: list[int], feeds: dict[int, 
         for column, (top, _) in branch.spans.items():
             free = run.free_below(column, RUN_GAP)
             if free is not None:
-                shift = max(shift, on_grid(free - top))
+                shift = max(shift, free - top)
         branch.shift = shift
         for column, (top, bottom) in branch.spans.items():
             run.take(column, top + shift, bottom + shift)
