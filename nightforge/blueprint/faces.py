@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from nightforge.blueprint.catalog import EXEC, NodeType, Pin, load_catalog
-from nightforge.blueprint.graph import Blueprint, Graph, Node
+from nightforge.blueprint.graph import Blueprint, Graph, Node, Struct, Value
 from nightforge.blueprint.pin_types import PinTypes
 from nightforge.blueprint.printer import value_text
 
 GRID = 16
 TITLE, SUBTITLE = 32, 16  # heights of the title bar and of the line below the title
-ROW, PIN_MIDDLE = 24, 20  # one pin below the next; the middle of the first one below the title bar
+ROW, PIN_MIDDLE, BELOW = 24, 20, 12  # a line of pins; the middle of the first below the bar; below the last
 PIN_ROOM, COLUMN_GAP, VALUE_GAP = 28, 24, 8  # beside a pin; between inputs and outputs; before a value
 MAX_TEXT = 32  # characters of a title, label or value that are shown
 SYMBOL_WIDTH = 40
@@ -55,7 +55,7 @@ class FacePin:
     label: str
     type: str | None
     wired: bool
-    value: str | None = None  # as written in the program; inputs only
+    value: Value | None = None  # set in the program; inputs only
 
     @property
     def is_exec(self) -> bool:
@@ -63,9 +63,17 @@ class FacePin:
         return self.type == EXEC
 
     @property
+    def written(self) -> str:
+        """Return the value as the language writes it; empty where none is set."""
+        return value_text(self.value) if self.value is not None else ""
+
+    @property
     def shown_value(self) -> str:
-        """Return the value as it fits into its box; empty where none is set."""
-        return shortened(self.value) if self.value is not None else ""
+        """Return the value as it fits into its box: texts without quotes, structs without brackets."""
+        if isinstance(self.value, Struct):
+            fields = (f"{name} {_short_number(field)}" for name, field in self.value.fields)
+            return shortened(", ".join(fields))
+        return shortened(self.value) if isinstance(self.value, str) else shortened(self.written)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +87,7 @@ class Face:
     outputs: tuple[FacePin, ...]
     symbol: str = ""
     compact: bool = False
+    full_title: str = ""  # title and what it is about, uncut
 
     @property
     def bar(self) -> int:
@@ -86,10 +95,15 @@ class Face:
         return 0 if self.compact else TITLE + (SUBTITLE if self.subtitle else 0)
 
     @property
+    def columns(self) -> tuple[int, int]:
+        """Return the widths of the inputs at the left and the outputs at the right."""
+        left = max((_input_width(pin) for pin in self.inputs), default=0)
+        return left, max((PIN_ROOM + text_width(pin.label) for pin in self.outputs), default=0)
+
+    @property
     def width(self) -> int:
         """Return the width that holds the title and both columns of pins, on the grid."""
-        left = max((_input_width(pin) for pin in self.inputs), default=0)
-        right = max((PIN_ROOM + text_width(pin.label) for pin in self.outputs), default=0)
+        left, right = self.columns
         middle = max(SYMBOL_WIDTH, text_width(self.symbol) * 2) if self.symbol else COLUMN_GAP
         pins = left + right + (middle if (left and right) or self.symbol else COLUMN_GAP // 2)
         titles = (text_width(self.title, 14), text_width(self.subtitle, 11))
@@ -99,12 +113,20 @@ class Face:
     def height(self) -> int:
         """Return the height of the bar and the longer column of pins, on the grid."""
         rows = max(len(self.inputs), len(self.outputs))
-        return on_grid(self.bar + rows * ROW + (8 if rows else 0))
+        return on_grid(self.bar + rows * ROW + (BELOW if rows else 0))
 
     def pin_y(self, side: Side, name: str) -> int:
         """Return how far below the top of the node the middle of a pin is; the first one's where unknown."""
         pins = self.inputs if side == "input" else self.outputs
-        row = next((row for row, pin in enumerate(pins) if pin.name == name), 0)
+        return self.row_y(next((row for row, pin in enumerate(pins) if pin.name == name), 0))
+
+    def pin_type(self, side: Side, name: str) -> str | None:
+        """Return the type of a pin, or None where it is unknown."""
+        pins = self.inputs if side == "input" else self.outputs
+        return next((pin.type for pin in pins if pin.name == name), None)
+
+    def row_y(self, row: int) -> int:
+        """Return how far below the top of the node the middle of a row of pins is."""
         return self.bar + PIN_MIDDLE + row * ROW - (4 if self.compact else 0)
 
 
@@ -130,13 +152,13 @@ def text_width(text: str, size: int = 13) -> int:
     units = 0.0
     for letter in text:
         if letter in _NARROW:
-            units += 0.36
+            units += 0.38
         elif letter in _WIDE:
             units += 0.9
         elif ord(letter) > 0x2E80:
             units += 1.05
         else:
-            units += 0.68 if letter.isupper() else 0.58
+            units += 0.7 if letter.isupper() else 0.62
     return round(units * size)
 
 
@@ -163,20 +185,22 @@ def _face(node: Node, inputs: tuple[FacePin, ...], outputs: tuple[FacePin, ...])
     title = spaced(node.type.removeprefix("Event_").rpartition("K2Node_")[2])
     title = f"Event {title}" if node.type.startswith("Event_") else title
     own, role = _named(node, node_type)
+    full = f"{title}: {own}" if own else title
     if role == "variable":
         if not inputs and len(outputs) == 1:
-            pin = outputs[0]
-            named = FacePin(pin.name, shortened(own), pin.type, pin.wired)
-            return Face(shortened(own), "", "variable", (), (named,), compact=True)
-        return Face(shortened(f"Set {own}" if inputs else own), "", "variable", inputs, outputs)
+            pin = replace(outputs[0], label=shortened(own))
+            return Face(shortened(own), "", "variable", (), (pin,), compact=True, full_title=full)
+        return Face(
+            shortened(f"Set {own}" if inputs else own), "", "variable", inputs, outputs, full_title=full
+        )
     symbol = _symbol(node_type)
     if symbol and not any(pin.is_exec for pin in inputs):
-        bare = tuple(FacePin(p.name, "", p.type, p.wired, p.value) for p in inputs)
-        results = tuple(FacePin(p.name, "", p.type, p.wired) for p in outputs)
-        return Face(title, "", kind, bare, results, symbol, compact=True)
+        bare = tuple(replace(pin, label="") for pin in inputs)
+        results = tuple(replace(pin, label="") for pin in outputs)
+        return Face(title, "", kind, bare, results, symbol, compact=True, full_title=full)
     if role in ("event", "event_definition"):
-        return Face(shortened(own), shortened(title), kind, inputs, outputs)
-    return Face(shortened(title), shortened(own), kind, inputs, outputs)
+        return Face(shortened(own), shortened(title), kind, inputs, outputs, full_title=full)
+    return Face(shortened(title), shortened(own), kind, inputs, outputs, full_title=full)
 
 
 def _kind(node_type: NodeType | None, inputs: tuple[FacePin, ...], outputs: tuple[FacePin, ...]) -> Kind:
@@ -207,9 +231,9 @@ def _pins(node: Node, side: Side, types: PinTypes, wired: dict[str, str | None])
     """Return the pins of one side: those of the catalog in order, then what only wires and values name."""
     node_type = types.catalog.lookup(node.type)
     listed = (node_type.inputs if side == "input" else node_type.outputs) if node_type else ()
-    values = {name: value_text(value) for name, value in node.properties} if side == "input" else {}
+    values = dict(node.properties) if side == "input" else {}
     if node_type is not None:
-        values = {name: text for name, text in values.items() if node_type.declared(name) is None}
+        values = {name: value for name, value in values.items() if node_type.declared(name) is None}
     found: dict[str, str | None] = {}
     for pin in listed:
         for name in _family(pin, (*wired, *values)):
@@ -241,5 +265,11 @@ def _label(name: str, kind: str | None) -> str:
 
 
 def _input_width(pin: FacePin) -> int:
-    value = VALUE_GAP + 12 + text_width(pin.shown_value, 12) if pin.value is not None else 0
+    value = 0
+    if pin.value is not None:
+        value = VALUE_GAP + (18 if isinstance(pin.value, bool) else 12 + text_width(pin.shown_value, 12))
     return PIN_ROOM + text_width(pin.label) + value
+
+
+def _short_number(value: Value) -> str:
+    return f"{value:g}" if isinstance(value, float) and abs(value) < 1e6 else value_text(value)
