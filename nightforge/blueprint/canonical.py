@@ -8,14 +8,15 @@ the same key.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from nightforge.blueprint.catalog import NodeType, load_catalog
-from nightforge.blueprint.graph import Blueprint, Graph, Node, Variable, Wire
-from nightforge.blueprint.parser import respell
+from nightforge.blueprint.graph import Blueprint, Comment, Graph, Node, PinSpec, Variable, Wire
+from nightforge.blueprint.node_types import Definitions, is_opaque, type_of_node
 from nightforge.blueprint.pin_types import PinTypes, fit_value
 from nightforge.blueprint.printer import value_text
+from nightforge.blueprint.spelling import respell
 
 DANGLING = "missing"  # the id that stands for any id without a node
 MAX_ROUNDS = 64  # how many wires away a difference still tells two nodes apart
@@ -41,7 +42,9 @@ def normalize(bp: Blueprint) -> Blueprint:
     variables = tuple(
         v if v.default is None else replace(v, default=fit_value(v.type, v.default)) for v in bp.variables
     )
-    return replace(bp, variables=variables, graphs=tuple(_normalize_graph(bp, graph) for graph in bp.graphs))
+    definitions = Definitions.of(bp)
+    graphs = tuple(_normalize_graph(bp, graph, definitions) for graph in bp.graphs)
+    return replace(bp, variables=variables, graphs=graphs)
 
 
 def structure_key(bp: Blueprint) -> str:
@@ -58,15 +61,15 @@ def content_key(bp: Blueprint) -> str:
     return _program_key(normalize(bp), masked=False)
 
 
-def _normalize_graph(bp: Blueprint, graph: Graph) -> Graph:
-    pins = PinTypes(bp, graph)
-    return replace(graph, nodes=tuple(_normalize_node(node, pins) for node in graph.nodes))
+def _normalize_graph(bp: Blueprint, graph: Graph, definitions: Definitions) -> Graph:
+    pins = PinTypes(bp, graph, definitions)
+    nodes = tuple(_normalize_node(node, type_of_node(node, graph, definitions), pins) for node in graph.nodes)
+    return replace(graph, nodes=nodes)
 
 
-def _normalize_node(node: Node, pins: PinTypes) -> Node:
-    node_type = pins.catalog.lookup(node.type)
-    if node_type is None:
-        return Node(node.id, node.type, tuple(sorted(node.properties, key=lambda item: item[0])))
+def _normalize_node(node: Node, node_type: NodeType | None, pins: PinTypes) -> Node:
+    if node_type is None or is_opaque(node.type):
+        return replace(node, properties=tuple(sorted(node.properties, key=lambda item: item[0])))
     order = node_type.property_names()
     properties = []
     for name, value in node.properties:
@@ -74,7 +77,7 @@ def _normalize_node(node: Node, pins: PinTypes) -> Node:
         type_name = declared.type if declared else pins.of_pin(node.id, pin) if pin else None
         properties.append((name, fit_value(type_name, value) if type_name else value))
     properties.sort(key=lambda item: (order.index(item[0]) if item[0] in order else len(order), item[0]))
-    return Node(node.id, node.type, tuple(properties))
+    return replace(node, properties=tuple(properties))
 
 
 @dataclass(slots=True)
@@ -87,8 +90,7 @@ class _Indexed:
     edges: list[list[Edge]]
 
     @classmethod
-    def of(cls, graph: Graph) -> _Indexed:
-        catalog = load_catalog()
+    def of(cls, graph: Graph, definitions: Definitions) -> _Indexed:
         index: dict[str, int] = {}
         for position, node in enumerate(graph.nodes):
             index.setdefault(node.id, position)
@@ -100,7 +102,8 @@ class _Indexed:
                 edges[source].append((f"out|{pins}", target))
             if target >= 0:
                 edges[target].append((f"in|{pins}", source))
-        return cls(graph.nodes, [catalog.lookup(node.type) for node in graph.nodes], wires, edges)
+        types = [type_of_node(node, graph, definitions) for node in graph.nodes]
+        return cls(graph.nodes, types, wires, edges)
 
 
 # Keys
@@ -110,6 +113,8 @@ def _program_key(bp: Blueprint, masked: bool) -> str:
     labels: list[str] = []
     edges: list[list[Edge]] = []
     names: dict[tuple[str, str], int] = {}  # a vertex per shared name, so that sharing is part of the shape
+
+    definitions = Definitions.of(bp)
 
     def named(kind: str, name: str, label: str) -> int:
         if (kind, name) not in names:
@@ -122,25 +127,45 @@ def _program_key(bp: Blueprint, masked: bool) -> str:
         named("variable", name, declarations)
     for graph in bp.graphs:
         offset = len(labels)
-        indexed = _Indexed.of(graph)
+        indexed = _Indexed.of(graph, definitions)
         for node in graph.nodes:
             shown = [(n, value_text(v) if not masked else "") for n, v in node.properties]
-            labels.append(f"node|{node.type}|{shown}" + ("" if masked else f"|{graph.name}"))
+            label = f"node|{node.type}|{shown}" + ("" if masked else f"|{graph.name}")
+            labels.append(label + _pins_label(node.pins, masked))
         edges.extend(
             [(how, other + offset if other >= 0 else -1) for how, other in row] for row in indexed.edges
         )
-        for position, node in enumerate(graph.nodes if masked else ()):
-            for name, value in node.properties:
-                shared = _shared_kind(indexed.types[position], name)
-                if shared and isinstance(value, str):
-                    vertex = named(shared, value, f"{shared}|undeclared")
-                    edges[offset + position].append((f"names|{name}", vertex))
-                    edges[vertex].append((f"named by|{name}", offset + position))
-        if not graph.nodes:
-            labels.append("empty graph")
+        for position, name, shared, value in _shared_names(indexed) if masked else ():
+            vertex = named(shared, value, f"{shared}|undeclared")
+            edges[offset + position].append((f"names|{name}", vertex))
+            edges[vertex].append((f"named by|{name}", offset + position))
+        for label in _graph_labels(graph, masked):
+            labels.append(label)
             edges.append([])
     head = "" if masked else f"{bp.parent}|{bp.category}|{sorted(graph.name for graph in bp.graphs)}"
     return _digest([head, *sorted(_refine(labels, edges))], size=16)
+
+
+def _shared_names(indexed: _Indexed) -> Iterator[tuple[int, str, str, str]]:
+    """Yield node index, property, kind and text of every variable and event name in a graph."""
+    for position, node in enumerate(indexed.nodes):
+        for name, value in node.properties:
+            shared = _shared_kind(indexed.types[position], name)
+            if shared and isinstance(value, str):
+                yield position, name, shared, value
+
+
+def _graph_labels(graph: Graph, masked: bool) -> Iterator[str]:
+    """Yield a label for an empty graph and one for the header of a function or macro."""
+    if not graph.nodes:
+        yield "empty graph"
+    if graph.kind != "graph":
+        yield f"{graph.kind}|{'' if masked else graph.name}{_pins_label(graph.pins, masked)}"
+
+
+def _pins_label(pins: tuple[PinSpec, ...], masked: bool) -> str:
+    """Write a signature for a label: types and directions, the names only where they count."""
+    return f"|{sorted((p.direction, p.type, '' if masked else p.name) for p in pins)}" if pins else ""
 
 
 def _declarations(bp: Blueprint, masked: bool) -> dict[str, str]:
@@ -192,11 +217,11 @@ def _order_variables(variables: tuple[Variable, ...], graphs: tuple[Graph, ...])
 
 
 def _order_graph(bp: Blueprint, graph: Graph) -> Graph:
-    indexed = _Indexed.of(graph)
+    pins = PinTypes(bp, graph)
+    indexed = _Indexed.of(graph, pins.definitions)
     order = _Placer(indexed).place()
     position = {index: place for place, index in enumerate(order)}
     ids = {index: f"n{place + 1}" for index, place in position.items()} | {-1: DANGLING}
-    pins = PinTypes(bp, graph)
     wires = [
         replace(
             wire,
@@ -209,7 +234,19 @@ def _order_graph(bp: Blueprint, graph: Graph) -> Graph:
         )
     ]
     nodes = tuple(replace(graph.nodes[index], id=ids[index]) for index in order)
-    return Graph(graph.name, nodes, tuple(wires))
+    return replace(graph, nodes=nodes, wires=tuple(wires), comments=_order_comments(graph, position))
+
+
+def _order_comments(graph: Graph, position: dict[int, int]) -> tuple[Comment, ...]:
+    """Name the nodes of each comment box anew, in order; an id without a node is left out."""
+    places: dict[str, int] = {}
+    for index, node in enumerate(graph.nodes):
+        places.setdefault(node.id, position[index])
+    found = [
+        (c.text, sorted(places[node_id] for node_id in c.nodes if node_id in places)) for c in graph.comments
+    ]
+    found.sort(key=lambda item: (item[1][:1] or [len(places)], item))
+    return tuple(Comment(text, tuple(f"n{place + 1}" for place in members)) for text, members in found)
 
 
 def _wire_rank(

@@ -1,4 +1,4 @@
-"""Writes docs/language.md from the grammar and the catalog, so that page and program agree."""
+"""Writes docs/dsl.md from the grammar and the catalog, so that page and program agree."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HEAD = """# The Blueprint language
 One program is one Blueprint: a header, variables, and graphs of nodes and wires. This page is made from
 `nightforge/blueprint/catalog.json` and `grammar.py`; after a change to them run
 
-    python -c "from nightforge.blueprint.docs import render; print(render(), end='')" > docs/language.md
+    python -c "from nightforge.blueprint.docs import render; print(render(), end='')" > docs/dsl.md
 
 ```text
 {example}```
@@ -81,7 +81,7 @@ KINDS = (
 
 
 def render() -> str:
-    """Return the whole page docs/language.md."""
+    """Return the whole page docs/dsl.md."""
     catalog = load_catalog()
     parts = [HEAD.format(example=EXAMPLE, grammar=GRAMMAR), _types(catalog)]
     parts += [f"## Nodes\n\n{len(catalog.nodes)} types. {KINDS}\n"]

@@ -7,17 +7,36 @@ id that is no identifier, a number that is not finite): `parse(to_text(bp)).blue
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-IDENTIFIER = re.compile(r"[^\W\d]\w*")
-TYPE_NAME = re.compile(r"[^\W\d]\w*(?:<[^\W\d]\w*(?:,[^\W\d]\w*)?>)?")
+from nightforge.blueprint.type_names import TYPE_NAME, is_identifier, is_type, split_type
+
+__all__ = [
+    "INT_LIMIT",
+    "MAX_DEPTH",
+    "TYPE_NAME",
+    "Blueprint",
+    "Comment",
+    "Graph",
+    "GraphKind",
+    "Node",
+    "PinSpec",
+    "Struct",
+    "Value",
+    "Variable",
+    "Wire",
+    "is_identifier",
+    "split_type",
+    "writing_places",
+]
 INT_LIMIT = 2**63
 MAX_DEPTH = 16  # nesting of struct literals; deeper ones are refused rather than risked on the call stack
 
 WireKind = Literal["exec", "data"]
+GraphKind = Literal["graph", "function", "macro"]
+Direction = Literal["in", "out"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +78,56 @@ class Variable:
 
 
 @dataclass(frozen=True, slots=True)
+class PinSpec:
+    """A pin in a signature, `in Name: Type`; the type is `exec` for control, the name may be empty."""
+
+    direction: Direction
+    name: str
+    type: str
+
+    def __post_init__(self) -> None:
+        """Refuse a direction that is neither in nor out and a malformed type."""
+        if self.direction not in ("in", "out"):
+            raise ValueError(f"a pin's direction must be 'in' or 'out', not {self.direction!r}")
+        _check_text(self.name, "pin name")
+        _check_type(self.type)
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A comment box around nodes of its graph; the list may be empty, the text is free."""
+
+    text: str
+    nodes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a text that is none, ids that are no identifiers, and an id given twice."""
+        _check_text(self.text, "comment")
+        for node_id in self.nodes:
+            _check_identifier(node_id, "node id of a comment")
+        if len(set(self.nodes)) < len(self.nodes):
+            raise ValueError(f"a comment names a node twice: {self.nodes}")
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
-    """One node: an id that is unique in its graph, a catalog type, and properties in writing order."""
+    """One node: an id that is unique in its graph, a type, properties in writing order, and further pins.
+
+    `pins` lists what the catalog does not give: user pins of custom events, all pins of opaque nodes (the
+    type is then the name or path of a K2 class), and dynamic pins such as the options of a Select.
+    """
 
     id: str
     type: str
     properties: Pairs = ()
+    pins: tuple[PinSpec, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse an id that is no identifier, an empty type and repeated property names."""
+        """Refuse an id that is no identifier, an empty type and repeated properties or pins."""
         _check_identifier(self.id, "node id")
         _check_name(self.type, "node type")
         _check_pairs(self.properties, "property")
+        _check_pins(self.pins)
 
     def get(self, name: str) -> Value | None:
         """Return the value of a property, or None where it is not set."""
@@ -97,8 +154,8 @@ class Wire:
             raise ValueError(f"wire kind must be 'exec' or 'data', not {self.kind!r}")
         _check_identifier(self.source, "wire source")
         _check_identifier(self.target, "wire target")
-        _check_name(self.source_pin, "source pin")
-        _check_name(self.target_pin, "target pin")
+        _check_text(self.source_pin, "source pin")
+        _check_text(self.target_pin, "target pin")
         if self.type is not None:
             if self.kind == "exec":
                 raise ValueError("an exec wire carries no type")
@@ -109,16 +166,25 @@ class Wire:
 class Graph:
     """A named graph: nodes as given, each wire behind the later of the two nodes it joins, as it is written.
 
-    Wires behind the same node keep their order; a wire to an id without a node stands last.
+    Wires behind the same node keep their order; a wire to an id without a node stands last. A function or
+    macro of the user is a graph of that kind, whose `pins` are those of its call.
     """
 
     name: str
     nodes: tuple[Node, ...] = ()
     wires: tuple[Wire, ...] = ()
+    kind: GraphKind = "graph"
+    pins: tuple[PinSpec, ...] = ()
+    comments: tuple[Comment, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse an empty name; put the wires in writing order."""
+        """Refuse an empty name, an unknown kind and pins that its kind has none of; order the wires."""
         _check_name(self.name, "graph name")
+        if self.kind not in ("graph", "function", "macro"):
+            raise ValueError(f"graph kind must be 'graph', 'function' or 'macro', not {self.kind!r}")
+        if self.pins and self.kind == "graph":
+            raise ValueError("only a function or a macro has pins")
+        _check_pins(self.pins)
         places = writing_places(self.nodes, self.wires)
         order = sorted(range(len(places)), key=places.__getitem__)
         object.__setattr__(self, "wires", tuple(self.wires[index] for index in order))
@@ -163,17 +229,6 @@ def writing_places(nodes: Sequence[Node], wires: Sequence[Wire]) -> list[int]:
     return [max(index.get(wire.source, last), index.get(wire.target, last)) for wire in wires]
 
 
-def is_identifier(text: str) -> bool:
-    """Say whether a text can be written without quotes: a letter or underscore, then word characters."""
-    return IDENTIFIER.fullmatch(text) is not None
-
-
-def split_type(type_name: str) -> tuple[str, tuple[str, ...]]:
-    """Split `Map<String,Int>` into ("Map", ("String", "Int")); a plain type has no arguments."""
-    head, bracket, rest = type_name.partition("<")
-    return (head, tuple(rest[:-1].split(","))) if bracket else (head, ())
-
-
 def _check_identifier(text: str, what: str) -> None:
     if not isinstance(text, str) or not is_identifier(text):
         raise ValueError(f"{what} must be an identifier, not {text!r}")
@@ -184,15 +239,28 @@ def _check_name(text: str, what: str) -> None:
         raise ValueError(f"{what} must be a text that is not empty, not {text!r}")
 
 
+def _check_text(text: str, what: str) -> None:
+    if not isinstance(text, str):
+        raise ValueError(f"{what} must be a text, not {text!r}")
+
+
 def _check_type(text: str) -> None:
-    if not isinstance(text, str) or TYPE_NAME.fullmatch(text) is None:
+    if not isinstance(text, str) or not is_type(text):
         raise ValueError(f"a type is a name such as Float, Array<Int> or Map<String,Int>, not {text!r}")
+
+
+def _check_pins(pins: tuple[PinSpec, ...]) -> None:
+    seen: set[tuple[str, str]] = set()
+    for pin in pins:
+        if (pin.direction, pin.name) in seen:
+            raise ValueError(f"pin {pin.direction} {pin.name!r} is given twice")
+        seen.add((pin.direction, pin.name))
 
 
 def _check_pairs(pairs: Pairs, what: str) -> None:
     seen: set[str] = set()
     for name, value in pairs:
-        _check_name(name, what)
+        _check_text(name, what)
         if name in seen:
             raise ValueError(f"{what} {name!r} is given twice")
         seen.add(name)

@@ -12,11 +12,14 @@ _TOKEN = re.compile(
   | (?P<arrow>->)
   | (?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?!\w))
   | (?P<ident>[^\W\d]\w*)
+  | (?P<key>@[^\W\d]\w*)
   | (?P<string>"(?:[^"\\]|\\.)*")
   | (?P<punct>[:=\[\]()<>,.])
     """,
     re.VERBOSE | re.DOTALL,
 )
+_NUMBER_LIKE = re.compile(r"-?\d[\w.]*")
+_STRANGE = re.compile(r"""[^\w\s#"@:=\[\]()<>,.-]+""")
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)", re.DOTALL)
 _PLAIN_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
 _WRITE_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
@@ -24,43 +27,83 @@ _WRITE_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token: kind is ident, number, string, arrow, end or the mark itself; column counts from 1."""
+    """A token: kind is ident, key (`@Name`), number, string, arrow, end, bad or the mark itself.
+
+    Columns count from 1. A `bad` token could not be read; what is wrong with it is among the errors.
+    """
 
     kind: str
     text: str
     column: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A replacement inside one line: `length` characters from `column` become `text`.
+
+    A `safe` edit can only mean this; the others are suggestions for a person to look at.
+    """
+
+    column: int
+    length: int
+    text: str
+    safe: bool = False
 
 
 class LineError(Exception):
-    """One syntax error inside a line: where, what is wrong, and what was expected there."""
+    """One syntax error inside a line: code, place, what is wrong, what was expected, perhaps a fix."""
 
-    def __init__(self, column: int, message: str, expected: str) -> None:
-        """Keep the three parts of a diagnostic; the parser adds the line number."""
+    def __init__(self, code: str, column: int, message: str, expected: str, fix: Edit | None = None) -> None:
+        """Keep the parts of a diagnostic; the parser adds the line number."""
         super().__init__(message)
-        self.column, self.message, self.expected = column, message, expected
+        self.code, self.column, self.message, self.expected, self.fix = code, column, message, expected, fix
 
 
-def tokenize(line: str) -> tuple[list[Token], LineError | None]:
-    """Cut a line into tokens up to an `end` token, or up to the first error, which is returned too."""
+def tokenize(line: str) -> tuple[list[Token], list[LineError]]:
+    """Cut a line into tokens, an `end` token last, and say what could not be read; comments are left out."""
     tokens: list[Token] = []
+    errors: list[LineError] = []
     position = 0
     while position < len(line):
         match = _TOKEN.match(line, position)
         if match is None:
-            return tokens, _impossible(line, position)
+            token, error = _impossible(line, position)
+            tokens.append(token)
+            errors.append(error)
+            position = token.end - 1
+            continue
         kind = match.lastgroup or ""
-        if kind == "punct":
-            kind = match.group()
+        end = match.end()
         if kind not in ("blank", "comment"):
             text = match.group()
-            try:
-                value = unescape(text[1:-1], position + 2) if kind == "string" else text
-            except LineError as error:
-                return tokens, error
-            tokens.append(Token(kind, value, position + 1))
-        position = match.end()
-    tokens.append(Token("end", "", len(line.rstrip()) + 1))
-    return tokens, None
+            if kind == "punct":
+                kind = text
+            elif kind == "string":
+                try:
+                    text = unescape(text[1:-1], position + 2)
+                except LineError as error:
+                    errors.append(error)
+                    kind = "bad"
+            tokens.append(Token(kind, text, position + 1, end + 1))
+        position = end
+    length = len(line.rstrip()) + 1
+    tokens.append(Token("end", "", length, length))
+    return tokens, errors
+
+
+def comment_of(line: str) -> str | None:
+    """Return the `#` comment of a line with its mark, or None where it has none."""
+    position = 0
+    while position < len(line):
+        match = _TOKEN.match(line, position)
+        if match is None:
+            position = _impossible(line, position)[0].end - 1
+        elif match.lastgroup == "comment":
+            return match.group().rstrip()
+        else:
+            position = match.end()
+    return None
 
 
 def quote(text: str) -> str:
@@ -88,17 +131,28 @@ def unescape(body: str, column: int = 1) -> str:
         elif code in _PLAIN_ESCAPES:
             return _PLAIN_ESCAPES[code]
         message = f"unknown escape {match.group()}"
-        raise LineError(column + match.start(), message, r"one of \n \r \t \" \\ \uXXXX \UXXXXXXXX")
+        expected = r"one of \n \r \t \" \\ \uXXXX \UXXXXXXXX"
+        fix = Edit(column + match.start(), 1, "\\\\")
+        raise LineError("DSL103", column + match.start(), message, expected, fix)
 
     return _ESCAPE.sub(replace, body)
 
 
-def _impossible(line: str, position: int) -> LineError:
+def _impossible(line: str, position: int) -> tuple[Token, LineError]:
+    """Return a bad token for what no token starts with, and the error; it ends where reading can go on."""
+    column = position + 1
     if line[position] == '"':
-        return LineError(position + 1, "string is not closed", 'a closing "')
-    number = re.match(r"-?\d[\w.]*", line[position:])
+        end = len(line.rstrip()) + 1
+        fix = Edit(end, 0, '"')
+        error = LineError("DSL102", column, "string is not closed", 'a closing "', fix)
+        return Token("bad", line[position:], column, len(line) + 1), error
+    number = _NUMBER_LIKE.match(line, position)
     if number is not None:
-        message = f"malformed number {number.group()!r}"
-        return LineError(position + 1, message, "a number such as 5, -2 or 0.5")
-    message = f"unexpected character {line[position]!r}"
-    return LineError(position + 1, message, "a name, number, string or mark")
+        message = f"malformed number {number.group()[:24]!r}"
+        error = LineError("DSL104", column, message, "a number such as 5, -2 or 0.5")
+        return Token("bad", number.group(), column, number.end() + 1), error
+    run = _STRANGE.match(line, position)
+    text = run.group() if run else line[position]
+    message = f"unexpected character {text[0]!r}" + (f" and {len(text) - 1} more" if len(text) > 1 else "")
+    error = LineError("DSL101", column, message, "a name, number, string or mark")
+    return Token("bad", text, column, column + len(text)), error

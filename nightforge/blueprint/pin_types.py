@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nightforge.blueprint.catalog import SELF, WILDCARD, NodeType, Pin, load_catalog
 from nightforge.blueprint.graph import Blueprint, Graph, Node, Struct, Value, split_type
+from nightforge.blueprint.node_types import Definitions, type_of_node
 
 MAX_CHAIN = 100  # wildcard nodes in a row that are followed; longer chains stay unresolved
 
@@ -11,8 +12,12 @@ MAX_CHAIN = 100  # wildcard nodes in a row that are followed; longer chains stay
 class PinTypes:
     """Resolved pin types of one graph; node ids that repeat mean their first node."""
 
-    def __init__(self, bp: Blueprint, graph: Graph) -> None:
-        """Index the graph once; nothing is resolved before it is asked for."""
+    def __init__(self, bp: Blueprint, graph: Graph, definitions: Definitions | None = None) -> None:
+        """Index the graph once; nothing is resolved before it is asked for.
+
+        `definitions` are those of the program, collected here where they are not given.
+        """
+        self.definitions = definitions or Definitions.of(bp)
         self.catalog = load_catalog()
         self.parent = bp.parent
         declared = sorted(
@@ -24,7 +29,7 @@ class PinTypes:
         for node in graph.nodes:
             if node.id not in self.nodes:
                 self.nodes[node.id] = node
-                self.types[node.id] = self.catalog.lookup(node.type)
+                self.types[node.id] = type_of_node(node, graph, self.definitions)
         wires = [wire for wire in graph.wires if wire.kind == "data"]
         self.sources = {(w.target, w.target_pin): (w.source, w.source_pin) for w in wires}
         self._bindings: dict[str, str | None] = {}
@@ -80,6 +85,14 @@ class PinTypes:
             if fed_head == split_type(pin.type)[0] and len(fed_arguments) == 1:
                 return fed_arguments[0]
         return None
+
+
+def fits(target: str, source: str) -> bool:
+    """Say whether a value of one type may go into a pin of another; unknown types may always."""
+    types = load_catalog().types
+    if target == source or types.accepts(target, source):
+        return True
+    return types.problem(target) is not None or types.problem(source) is not None
 
 
 def value_problem(type_name: str, value: Value) -> str | None:

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 
 from nightforge.blueprint.graph import (
     Blueprint,
+    Comment,
     Graph,
     Node,
+    PinSpec,
     Struct,
     Value,
     Variable,
@@ -40,16 +42,38 @@ def name_text(name: str) -> str:
     return name if is_identifier(name) else quote(name)
 
 
+def key_text(name: str) -> str:
+    """Write a property name: as any name, or bare behind an `@` where it is a body key of the editor."""
+    return name if name.startswith("@") and is_identifier(name[1:]) else name_text(name)
+
+
 def variable_line(variable: Variable) -> str:
     """Write one `VAR` line."""
     default = "" if variable.default is None else f" = {value_text(variable.default)}"
     return f"VAR {name_text(variable.name)}: {variable.type}{default}"
 
 
+def graph_line(graph: Graph) -> str:
+    """Write one `GRAPH`, `FUNCTION` or `MACRO` line."""
+    return f"{graph.kind.upper()}: {name_text(graph.name)}" + signature_text(graph.pins)
+
+
 def node_line(node: Node) -> str:
     """Write one `NODE` line."""
-    properties = ", ".join(f"{name_text(name)}={value_text(value)}" for name, value in node.properties)
-    return f"NODE {node.id}: {name_text(node.type)}" + (f" [{properties}]" if properties else "")
+    properties = ", ".join(f"{key_text(name)}={value_text(value)}" for name, value in node.properties)
+    brackets = f" [{properties}]" if properties else ""
+    return f"NODE {node.id}: {name_text(node.type)}{brackets}{signature_text(node.pins)}"
+
+
+def signature_text(pins: tuple[PinSpec, ...]) -> str:
+    """Write a signature behind a blank, ` (in Name: Type, ...)`; nothing where there are no pins."""
+    written = ", ".join(f"{pin.direction} {name_text(pin.name)}: {pin.type}" for pin in pins)
+    return f" ({written})" if pins else ""
+
+
+def comment_line(comment: Comment) -> str:
+    """Write one `COMMENT` line."""
+    return f"COMMENT: {quote(comment.text)}" + (f" ({', '.join(comment.nodes)})" if comment.nodes else "")
 
 
 def wire_line(wire: Wire) -> str:
@@ -66,12 +90,12 @@ def _lines(bp: Blueprint) -> Iterator[str]:
     for variable in bp.variables:
         yield variable_line(variable)
     for graph in bp.graphs:
-        yield f"GRAPH: {name_text(graph.name)}"
+        yield graph_line(graph)
         yield from _graph_lines(graph)
 
 
 def _graph_lines(graph: Graph) -> Iterator[str]:
-    """Yield each node, and behind it the wires that join it to nodes above."""
+    """Yield each node, and behind it the wires that join it to nodes above; comment boxes stand last."""
     behind: dict[int, list[Wire]] = defaultdict(list)
     for place, wire in zip(writing_places(graph.nodes, graph.wires), graph.wires, strict=True):
         behind[place].append(wire)
@@ -80,3 +104,4 @@ def _graph_lines(graph: Graph) -> Iterator[str]:
         yield from (wire_line(wire) for wire in behind[index])
     if not graph.nodes:
         yield from (wire_line(wire) for wire in graph.wires)
+    yield from (comment_line(comment) for comment in graph.comments)

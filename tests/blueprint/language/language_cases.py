@@ -10,8 +10,19 @@ from typing import TypeVar
 from hypothesis import strategies as st
 
 from nightforge.blueprint.catalog import load_catalog
-from nightforge.blueprint.graph import MAX_DEPTH, Blueprint, Graph, Node, Struct, Variable, Wire
+from nightforge.blueprint.graph import (
+    MAX_DEPTH,
+    Blueprint,
+    Comment,
+    Graph,
+    Node,
+    PinSpec,
+    Struct,
+    Variable,
+    Wire,
+)
 from nightforge.blueprint.parser import parse
+from nightforge.blueprint.type_names import MAX_TYPE_DEPTH, type_text
 
 Item = TypeVar("Item")
 
@@ -113,11 +124,12 @@ texts = st.text(max_size=12) | st.sampled_from(
 )
 names = texts.filter(bool) | st.sampled_from(["Then", "Value", "true", "NODE", "Array Element", " ", "0"])
 identifiers = st.from_regex(r"[A-Za-zÀ-ÖØ-ö_][A-Za-z0-9_]{0,6}", fullmatch=True)
-types = (
-    identifiers
-    | st.builds("Array<{}>".format, identifiers)
-    | st.builds("Map<{},{}>".format, identifiers, identifiers)
-)
+heads = identifiers | names | st.sampled_from(["/Script/Engine.HitResult", "a<b", "c,d"])
+types = st.recursive(
+    heads.map(type_text),
+    lambda inner: st.builds(type_text, heads, inner) | st.builds(type_text, heads, inner, inner),
+    max_leaves=3,
+).filter(lambda text: text.count("<") < MAX_TYPE_DEPTH)
 scalars = (
     texts
     | st.booleans()
@@ -127,23 +139,37 @@ scalars = (
 
 
 def _pairs(values: st.SearchStrategy) -> st.SearchStrategy:
-    return st.dictionaries(names, values, max_size=3).map(lambda d: tuple(d.items()))
+    keys = names | st.sampled_from(["", "@EnabledState", "@PinNames(0)"])
+    return st.dictionaries(keys, values, max_size=3).map(lambda d: tuple(d.items()))
 
 
 values = st.recursive(scalars, lambda inner: st.builds(Struct, _pairs(inner)), max_leaves=4).filter(
     lambda value: not isinstance(value, Struct) or value.depth <= MAX_DEPTH
 )
 known_types = st.sampled_from([*load_catalog().nodes, "CastToBP_Door"])
-nodes = st.builds(Node, identifiers, known_types | names, _pairs(values))
-data_wires = st.builds(Wire, st.just("data"), identifiers, names, identifiers, names, st.none() | types)
-exec_wires = st.builds(Wire, st.just("exec"), identifiers, names, identifiers, names)
+pin_names = names | st.just("")
+pins = st.lists(
+    st.builds(PinSpec, st.sampled_from(["in", "out"]), pin_names, types | st.just("exec")),
+    max_size=3,
+    unique_by=lambda pin: (pin.direction, pin.name),
+).map(tuple)
+opaque_types = st.sampled_from(["K2Node_Timeline", "/Script/UMGEditor.K2Node_CreateWidget"])
+nodes = st.builds(Node, identifiers, known_types | opaque_types | names, _pairs(values), pins)
+data_wires = st.builds(
+    Wire, st.just("data"), identifiers, pin_names, identifiers, pin_names, st.none() | types
+)
+exec_wires = st.builds(Wire, st.just("exec"), identifiers, pin_names, identifiers, pin_names)
 
 
 def _tuples(items: st.SearchStrategy, low: int = 0, high: int = 4) -> st.SearchStrategy:
     return st.lists(items, min_size=low, max_size=high).map(tuple)
 
 
-graphs = st.builds(Graph, names, _tuples(nodes), _tuples(data_wires | exec_wires))
+comments = st.builds(Comment, texts, st.lists(identifiers, max_size=3, unique=True).map(tuple))
+_parts = (_tuples(nodes), _tuples(data_wires | exec_wires))
+graphs = st.builds(Graph, names, *_parts, comments=_tuples(comments, 0, 2)) | st.builds(
+    Graph, names, *_parts, st.sampled_from(["function", "macro"]), pins, _tuples(comments, 0, 2)
+)
 variables = st.builds(Variable, names, types, st.none() | values)
 blueprints = st.builds(Blueprint, names, names, _tuples(variables), _tuples(graphs, 1, 2), st.none() | names)
 

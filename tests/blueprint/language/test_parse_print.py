@@ -12,8 +12,9 @@ from language_cases import LANTERN, TWO_GRAPHS, blueprints, body, program, wired
 from nightforge.blueprint.check import validate
 from nightforge.blueprint.graph import Blueprint, Graph, Node, Struct, Variable, Wire
 from nightforge.blueprint.lexer import quote
-from nightforge.blueprint.parser import KEYWORDS, parse, respell
+from nightforge.blueprint.parser import KEYWORDS, parse
 from nightforge.blueprint.printer import to_text
+from nightforge.blueprint.spelling import respell
 
 
 def shape(value: object) -> str:
@@ -115,7 +116,7 @@ REJECTED = {
     "an integer beyond 64 bits": ("NODE n1: Foo [A=9223372036854775808]", 4, 17, "too large", "64 bits"),
     "a number with letters": ("NODE n1: Foo [A=5x]", 4, 17, "malformed number '5x'", "number"),
     "a lower-case keyword": ("node n1: Foo", 4, 1, "did you mean NODE?", "NODE"),
-    "an unknown keyword": ("COMMENT hello", 4, 1, "not 'COMMENT'", "VAR"),
+    "an unknown keyword": ("REMARK hello", 4, 1, "not 'REMARK'", "VAR"),
     "a second name": ("BLUEPRINT: B", 4, 1, "given twice", "one header"),
     "an odd character": ("NODE n1: Foo [A=§]", 4, 17, "unexpected character '§'", "number"),
     "a variable without type": ("VAR Fuel = 3", 4, 10, "unexpected '='", "':'"),

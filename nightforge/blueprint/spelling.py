@@ -1,0 +1,65 @@
+"""One spelling for every name: aliases of node types, pins and properties give way to the catalog's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from nightforge.blueprint.catalog import Catalog, NodeType, load_catalog
+from nightforge.blueprint.graph import Blueprint, Graph, Node, Wire
+
+
+def respell(bp: Blueprint) -> Blueprint:
+    """Return the program with every alias of a node type, pin or property replaced by its one spelling."""
+    catalog = load_catalog()
+    return replace(bp, graphs=tuple(_respell_graph(graph, catalog) for graph in bp.graphs))
+
+
+def _respell_graph(graph: Graph, catalog: Catalog) -> Graph:
+    types: dict[str, NodeType | None] = {}
+    own: set[tuple[str, str, str]] = set()  # (id, direction, pin) of signatures, which no alias may touch
+    nodes = []
+    for node in graph.nodes:
+        node_type = catalog.lookup(node.type)
+        types.setdefault(node.id, node_type)
+        nodes.append(_respell_node(node, node_type, catalog))
+        own.update((node.id, pin.direction, pin.name) for pin in node.pins)
+    wires = [_respell_wire(wire, types, own) for wire in graph.wires]
+    return replace(graph, nodes=tuple(nodes), wires=tuple(wires))
+
+
+def _respell_wire(wire: Wire, types: dict[str, NodeType | None], own: set[tuple[str, str, str]]) -> Wire:
+    source_pin, target_pin = wire.source_pin, wire.target_pin
+    if (wire.source, "out", source_pin) not in own:
+        source_pin = _respell_pin(types.get(wire.source), source_pin, "output")
+    if (wire.target, "in", target_pin) not in own:
+        target_pin = _respell_pin(types.get(wire.target), target_pin, "input")
+    if (source_pin, target_pin) == (wire.source_pin, wire.target_pin):
+        return wire
+    return replace(wire, source_pin=source_pin, target_pin=target_pin)
+
+
+def _respell_node(node: Node, node_type: NodeType | None, catalog: Catalog) -> Node:
+    if node_type is None:
+        return node
+    if node.type == node_type.name and not any(name in node_type.pin_aliases for name, _ in node.properties):
+        return node
+    own = {pin.name for pin in node.pins}
+    names = {n: n if n in own else node_type.pin_aliases.get(n, n) for n, _ in node.properties}
+    if len(set(names.values())) < len(names):
+        names = {name: name for name in names}  # both spellings given: left for the checks to report
+    return replace(
+        node,
+        type=catalog.spelling(node.type),
+        properties=tuple((names[n], v) for n, v in node.properties),
+    )
+
+
+def _respell_pin(node_type: NodeType | None, name: str, side: str) -> str:
+    if node_type is None:
+        return name
+    known = node_type.input(name) if side == "input" else node_type.output(name)
+    other = node_type.pin_aliases.get(name)
+    if known is not None or other is None:
+        return name
+    found = node_type.input(other) if side == "input" else node_type.output(other)
+    return other if found is not None else name
