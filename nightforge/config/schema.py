@@ -217,6 +217,9 @@ class Backup(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     keep_last: Annotated[Count, doc("newest snapshots kept; pinned and champion ones are kept besides")] = 10
     keep_daily: Annotated[Index, doc("days of which the newest snapshot is kept")] = 7
     keep_weekly: Annotated[Index, doc("weeks of which the newest snapshot is kept")] = 4
+    stale_hours: Annotated[
+        Count, doc("hours after which stage 17 complains that what has changed is not backed up")
+    ] = 48
 
 
 class Disk(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -257,8 +260,9 @@ class Notify(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         doc("address that gets the message as JSON by POST; null: none"),
     ] = None
     events: Annotated[
-        tuple[Literal["finish", "failure", "stop", "stall", "retry"], ...], doc("what is told")
-    ] = ("finish", "failure", "stall", "retry")
+        tuple[Literal["finish", "failure", "stop", "stall", "retry", "watchdog"], ...],
+        doc("what is told"),
+    ] = ("finish", "failure", "stall", "retry", "watchdog")
 
 
 class Synthetic(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

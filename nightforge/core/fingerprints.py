@@ -1,14 +1,16 @@
 """Hashes of files and code that do not move with dates, places, comments or layout. # ops C1, C4
 
 Reading is the rule: a file of up to 1 MiB is read each time. A larger one is trusted while its size, time and
-inode stay the same. The code of a module is hashed as its syntax tree without docstrings, together with all
-modules of the package it imports, wherever in the file it does so.
+inode stay the same; one of those not read for a day is read all the same in each process (rule C2). The code
+of a module is hashed as its syntax tree without docstrings, together with all modules of the package it imports,
+wherever in the file it does so.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from nightforge.core.records import read_object
 
 PACKAGE = "nightforge"
 _SMALL_BYTES = 2**20
+_SAMPLE_S = 86_400.0
 
 
 class Fingerprints:
@@ -28,7 +31,9 @@ class Fingerprints:
         self._cache_path = cache
         self._package = package
         stored = read_object(cache) or {}
-        self._files: dict[str, list[Any]] = stored.get("files", {})  # path -> [size, mtime, inode, hash]
+        # path -> [size, mtime, inode, hash, seconds since 1970 when it was read]
+        self._files: dict[str, list[Any]] = stored.get("files", {})
+        self._sampled = False
         self._modules: dict[str, list[Any]] = stored.get("modules", {})  # content hash -> [code, imports]
         self._changed = False
         self._code: dict[Path, dict[str, str]] = {}
@@ -43,11 +48,18 @@ class Fingerprints:
             return None
         known = self._files.get(str(path))
         now = [facts.st_size, facts.st_mtime_ns, facts.st_ino]
-        if known is None or known[:3] != now:
-            known = [*now, sha256_file(path)]
+        if known is None or known[:3] != now or self._is_sample(known):
+            known = [*now, sha256_file(path), int(time.time())]
             self._files[str(path)] = known
             self._changed = True
         return str(known[3])
+
+    def _is_sample(self, known: list[Any]) -> bool:
+        """Choose the first file that was not read for a day: bits rot without changing size or time."""
+        if self._sampled or (len(known) > 4 and time.time() - known[4] < _SAMPLE_S):
+            return False
+        self._sampled = True
+        return True
 
     def tree(self, root: Path, names: Iterable[str]) -> dict[str, str | None]:
         """Hash each named file, and every file below each name that ends with `/`, earlier generations left

@@ -20,7 +20,7 @@ from transformers import Trainer, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
 from nightforge.config.schema import Training
-from nightforge.core.errors import DiskFullError, NumericError, StoppedError
+from nightforge.core.errors import DiskFullError, NumericError, OutOfMemory, StoppedError
 from nightforge.core.failures import class_of
 from nightforge.core.inject import fire
 from nightforge.core.reporting import Report
@@ -39,6 +39,7 @@ from nightforge.ml.callbacks import (
 from nightforge.ml.chat import Example, pad_id
 from nightforge.ml.muon import Muon
 from nightforge.ml.oom import memory_of
+from nightforge.ml.spill import SpillWatch, probe
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,7 @@ def fit(
     if checkpoint:
         report.message(f"resuming at step {resumed_from} from {checkpoint.name}")
     report.mark(resumed_from, "steps", resumed=True)
-    stop = StopAtBoundary(should_stop)
+    stop, spill = StopAtBoundary(should_stop), SpillWatch(report, probe())
     arguments = _arguments(plan, has_eval=bool(held_out))
     trainer = ExactTrainer(
         plan=plan,
@@ -188,7 +189,7 @@ def fit(
         train_dataset=Rows(train),
         eval_dataset=Rows(held_out) if held_out else None,
         data_collator=RightPad(pad_id(tokenizer)),
-        callbacks=[ReportProgress(report), stop, ProveResume(resumed_from), ReportPhases(report)],
+        callbacks=[ReportProgress(report), stop, spill, ProveResume(resumed_from), ReportPhases(report)],
     )
     trainer.remove_callback(PrinterCallback)
     started = time.monotonic()
@@ -200,6 +201,8 @@ def fit(
             "checkpoint saved",
             next_command="python launch_pipeline.py --resume",
         )
+    if spill.found:
+        raise OutOfMemory(spill.found, kind="oom_train")
     return Fitted(
         steps=trainer.state.global_step,
         seconds=time.monotonic() - started,

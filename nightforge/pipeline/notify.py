@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from nightforge.config.schema import Notify
+from nightforge.core.clock import utc_now
 from nightforge.pipeline.fold import Event
 from nightforge.pipeline.gatekeeper import GPU_HELD
 from nightforge.pipeline.states import LiveState
@@ -36,7 +37,15 @@ class Notifier:
         if not self._settings.command and not self._settings.webhook:
             return
         message = message_for(state, event)
-        if message is not None and message["event"] in self._settings.events:
+        if message is not None:
+            self._start(message)
+
+    def tell(self, kind: str, title: str, text: str) -> None:
+        """Send a message that is not about an event of a run."""
+        self._start({"event": kind, "title": f"Nightforge: {title}", "text": text, "time": utc_now()})
+
+    def _start(self, message: dict[str, Any]) -> None:
+        if message["event"] in self._settings.events:
             thread = threading.Thread(target=self._send, args=(message,), name="notify", daemon=True)
             thread.start()
             self._threads = [other for other in self._threads if other.is_alive()] + [thread]

@@ -32,6 +32,8 @@ def print_status(project: Project, as_json: bool) -> int:
     state = current_state(project)
     text = json.dumps(state, ensure_ascii=False) if as_json else format_status(state, page_url(project))
     say(text)
+    for found in () if as_json else (read_object(project.logs / "watchdog.json") or {}).get("found", ()):
+        say(f"Watchdog {found['title']}: {found['detail']}")
     return 0
 
 

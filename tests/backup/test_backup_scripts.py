@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from backup_fakes import make_project, tree, write
+from backup_fakes import Reports, make_project, tree, write
 
+from nightforge.backup.history import record
+from nightforge.backup.watch import look_at_backups, make_if_changed
+from nightforge.config.schema import Backup
 from nightforge.stage import stage_main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -94,3 +99,32 @@ def test_the_mirror_is_set_up_by_one_command(run: Run, tmp_path: Path) -> None:
     assert run("16_backup", "--verify", *mirror) == 0
     assert run("18_restore_backup", "--list", "--from-mirror", *mirror) == 0
     assert run("16_backup", "--init-mirror") == 2
+
+
+def test_the_scheduled_look_backs_up_once_and_complains_of_a_missing_mirror(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("17_scheduled_backup", "--check") == 0
+    assert not (tmp_path / "backups").exists()
+    assert run("17_scheduled_backup") == 0 and "A backup was made" in capsys.readouterr().out
+    assert run("17_scheduled_backup") == 0 and "No backup was needed" in capsys.readouterr().out
+    write(tmp_path, {"pipeline_config.json": json.dumps({"backup": {"mirror": str(tmp_path / "gone")}})})
+    assert run("17_scheduled_backup", "--check") == 0
+    assert "The mirror is not there" in capsys.readouterr().out
+    (found,) = json.loads((tmp_path / "logs/watchdog.json").read_text())["found"]
+    assert found["level"] == "warning"
+
+
+def test_the_scheduled_look_tells_of_an_old_and_of_a_failed_backup(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    config = Backup(enabled=True)
+    make_if_changed(project, config, Reports(), lambda: False)
+    later = datetime.now(UTC) + timedelta(hours=config.stale_hours + 1)
+    assert look_at_backups(project, config, later) == []  # old, and nothing has changed
+    changed = tmp_path / "lessons/lesson_01.json"
+    os.utime(changed, (later.timestamp(), later.timestamp()))
+    (old,) = look_at_backups(project, config, later)
+    assert old.title == "The backup is old" and "49 hours" in old.detail
+    record(project.backups, {"time": "t", "status": "failed", "messages": ["no room"]})
+    failed = look_at_backups(project, config, datetime.now(UTC))[0]
+    assert (failed.level, failed.title) == ("critical", "The last backup failed")

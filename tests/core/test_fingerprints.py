@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
+
+import pytest
 
 from nightforge.core.fingerprints import Fingerprints
 
@@ -84,3 +87,26 @@ def test_a_lost_memory_costs_nothing_but_time(tmp_path: Path) -> None:
     before = code(tmp_path)
     (tmp_path / "cache.json").write_text("{")
     assert code(tmp_path) == before
+
+
+def test_one_trusted_file_that_was_not_read_for_a_day_is_read_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package(tmp_path)
+    large = [tmp_path / name for name in ("a.bin", "b.bin")]
+    first = Fingerprints(tmp_path / "cache.json", tmp_path / "nightforge")
+    for path in large:
+        path.write_bytes(b"x" * (2**20 + 1))
+    before = [first.file(path) for path in large]
+    first.save()
+    for path in large:  # bits that rot leave size and times alone
+        facts = path.stat()
+        path.write_bytes(b"y" * (2**20 + 1))
+        os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    now = Fingerprints(tmp_path / "cache.json", tmp_path / "nightforge")
+    assert [now.file(path) for path in large] == before
+    late = time.time() + 90_000
+    monkeypatch.setattr("time.time", lambda: late)
+    now = Fingerprints(tmp_path / "cache.json", tmp_path / "nightforge")
+    after = [now.file(path) for path in large]
+    assert after[0] != before[0] and after[1] == before[1]

@@ -38,6 +38,9 @@ class SilentReport:
     def watch(self, phase: str, done: int = 0) -> None:
         self.watched.append((phase, done))
 
+    def alert(self, level: str, title: str, detail: str = "", next_command: str | None = None) -> None:
+        self.texts.append(f"{level} {title}: {detail}")
+
     def metric(self, **values: Any) -> None:
         pass
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from nightforge.config.schema import Config, Lora, Model, Training
-from nightforge.core.errors import StoppedError
+from nightforge.core.errors import OutOfMemory, StoppedError
 from nightforge.core.paths import Project
+from nightforge.ml import spill
 from nightforge.ml.adapters import add_adapter
 from nightforge.ml.chat import Example, encode_example
 from nightforge.ml.fitting import Fitted, Plan, fit
@@ -132,3 +134,18 @@ def test_accumulation_takes_the_same_steps_as_one_large_batch(config: Config, tm
     one, many = losses(6, 1, "one"), losses(2, 3, "many")
     assert [step for step, _ in one] == [step for step, _ in many]
     assert max(abs(a - b) for (_, a), (_, b) in zip(one, many, strict=True)) < 1e-4
+
+
+def test_a_gpu_that_spills_ends_the_attempt_as_out_of_memory_with_its_checkpoint(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nightforge.ml.fitting.probe", lambda: lambda: (1, 1000))
+    monkeypatch.setattr(spill, "_STEPS", 2)
+    moments = itertools.accumulate(itertools.chain([0.0] + [1.0] * 9, itertools.repeat(100.0)))
+    monkeypatch.setattr(spill, "time", SimpleNamespace(monotonic=lambda: next(moments)))
+    report = SilentReport()
+    with pytest.raises(OutOfMemory, match="vram_spill") as caught:
+        train(config, tmp_path / "work", report)
+    assert caught.value.kind == "oom_train"
+    assert (tmp_path / "work" / f"checkpoint-{report.steps[-1]}").is_dir()
+    assert report.steps[-1] < 12
