@@ -2,8 +2,8 @@
 
 Reading is the rule: a file of up to 1 MiB is read each time. A larger one is trusted while its size, time and
 inode stay the same; one of those not read for a day is read all the same in each process (rule C2). The code
-of a module is hashed as its syntax tree without docstrings, together with all modules of the package it imports,
-wherever in the file it does so.
+of a module is hashed as its syntax tree without docstrings, together with all modules of the package that it
+imports, wherever in the file it does so.
 """
 
 from __future__ import annotations
