@@ -37,6 +37,7 @@ from nightforge.core.failpoints import be
 from nightforge.core.failures import describe
 from nightforge.core.inject import ATTEMPT_VARIABLE
 from nightforge.core.paths import Project
+from nightforge.core.stacks import StackFile
 
 RUN_ID_VARIABLE = "NIGHTFORGE_RUN_ID"
 
@@ -50,6 +51,7 @@ class Reporter:
         self._disk_full_said = False
         self._phase = ""
         self._watched: tuple[str, float] = ("", 0.0)  # phase last told, and when
+        self.wind_up: Callable[[str | None], None] = lambda phase: None  # told of each event
 
     def phase(self, step: str, title: str) -> None:
         """Enter a sub-step such as `4.3`, `training loop`."""
@@ -125,6 +127,7 @@ class Reporter:
     def _send(self, event_type: str, /, **fields: Any) -> None:
         if self._events is None:
             return
+        self.wind_up(fields["phase"] if event_type == "watch" else None)
         try:
             self._events.write(event_type, **fields)
         except OSError as error:  # a full disk must not end the work whose progress could not be told
@@ -176,7 +179,9 @@ def stage_main(
     stage = Stage(config, project, args, report, StopFlag(project, args.run_dir), key, args.run_dir)
     if sys.__stderr__ is not None:
         faulthandler.enable(sys.__stderr__)  # a native crash leaves its stack in the log
-    report.start(key, _show_stacks_when_asked(args.run_dir, key))
+    stacks = StackFile(args.run_dir / f"{key}.stacks.txt" if args.run_dir else None)
+    report.wind_up = stacks.wind_up
+    report.start(key, stacks.name)
     try:
         report.finish(run(stage), sections)
         return ExitCode.DONE
@@ -237,20 +242,6 @@ class StopFlag:
         except InputError:  # unreadable is not "nobody asked": stopping is the safe reading. # ops A5
             return True
         return request is not None and request.get("run_id") == self._run_id
-
-
-def _show_stacks_when_asked(run_dir: Path | None, key: str) -> str | None:
-    """Let the guard have the stacks of all threads (SIGUSR1); works even while C code holds the interpreter
-    lock. Returns the file's name, or None where it cannot be done. # ops H6
-    """
-    if run_dir is None or not hasattr(signal, "SIGUSR1"):
-        return None
-    try:
-        file = (run_dir / f"{key}.stacks.txt").open("a", encoding="utf-8")
-    except OSError:
-        return None
-    faulthandler.register(signal.SIGUSR1, file, all_threads=True)
-    return file.name
 
 
 def _parser(

@@ -36,8 +36,11 @@ class Stacks:
         self._file = Path(file)
 
     def ask(self) -> None:
-        """Remember what the file holds before a dump."""
-        self._size = self._length()
+        """Remember what the file holds before a dump. On Windows the stage dumps by the clock, so that what
+        has come since the last look counts.
+        """
+        if sys.platform != "win32":
+            self._size = self._length()
 
     def arrived(self) -> bool:
         """Tell whether the stage has begun to write."""
@@ -50,10 +53,11 @@ class Stacks:
         try:
             with self._file.open("rb") as file:
                 file.seek(self._size)
-                text = file.read().decode(errors="replace")
+                data = file.read()
         except OSError:
             return  # the file is for people as well; not to compare it costs nothing else
-        self._taken.append(main_stack(text))
+        self._size += len(data)
+        self._taken.append(main_stack(data.decode(errors="replace")))
         if len(self._taken) > 1:
             self.equal = self._taken[-1] == self._taken[-2]
 
@@ -65,6 +69,7 @@ class Stacks:
     def forget(self) -> None:
         """It has moved: what follows is another silence."""
         self._taken, self.equal = [], None
+        self._size = self._length()
 
     def _length(self) -> int:
         try:

@@ -32,6 +32,7 @@ from nightforge.core.events import read_events
 from nightforge.core.failpoints import be, reach
 from nightforge.core.host_memory import oom_kills
 from nightforge.core.processes import boot_id, identity_of
+from nightforge.core.stacks import LIMITS_VARIABLE
 from nightforge.core.starter import Starter
 from nightforge.core.tree import Tree
 from nightforge.pipeline.evidence import Stacks, take_snapshot
@@ -175,7 +176,7 @@ class Guard:
         order = self._order
         reach("tree.before")
         try:
-            tree = Tree(order["argv"], Path(order["cwd"]), order["env"], self._starter)
+            tree = Tree(order["argv"], Path(order["cwd"]), _environment(order), self._starter)
         except OSError as error:
             self._write_exit(None, None, [], 0, f"could not be started: {error.strerror or error}")
             return
@@ -338,6 +339,14 @@ class Guard:
                 if time.monotonic() >= deadline:
                     return  # the orchestrator then takes the guard for lost
                 time.sleep(1.0)
+
+
+def _environment(order: dict[str, Any]) -> dict[str, str]:
+    """Return the stage's environment; with the limits, where its stacks come by the clock."""
+    if sys.platform != "win32":
+        return dict(order["env"])
+    limits = {phase: limit.kill_s for phase, limit in Limits.of(order["limits"]).phases.items()}
+    return {**order["env"], LIMITS_VARIABLE: json.dumps(limits)}
 
 
 def _lived_now() -> float:

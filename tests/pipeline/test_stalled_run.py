@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -48,4 +49,10 @@ def test_a_stage_that_stalls_in_a_run_is_ended_and_tried_again(tiny: TinyProject
     (stage,) = [stage for stage in tiny.state()["stages"] if stage["id"] == "20"]
     assert (stage["status"], stage["attempt"]) == ("succeeded", 2)
     assert "no progress" in tiny.state()["errors"][0]["message"]
+    folder = tiny.project.run_dir(tiny.state()["run_id"])
+    stacks = (folder / "20.stacks.txt").read_text()
+    assert stacks.count("in run") >= 2  # on Windows by the clock, elsewhere as the guard asked
+    signs = (folder / "attempts" / "20-1.signs.jsonl").read_text().splitlines()
+    (asked,) = [sign for sign in map(json.loads, signs) if sign["type"] == "asked"]
+    assert asked["equal"] is True  # it stood at the same place twice
     assert not tiny.own_processes()
