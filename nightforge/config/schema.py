@@ -271,7 +271,13 @@ class Synthetic(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     count: Annotated[Index, doc("instruction and program pairs to generate")] = 4000
     seed: Annotated[Index, doc("seed of the generator")] = 42
     max_nodes: Annotated[Count, doc("largest generated program, nodes")] = 12
-    structure_cap: Annotated[Count, doc("rows kept per program structure")] = 6
+    structure_cap: Annotated[
+        Count, doc("generated and translated rows kept per program structure; rows people wrote are all kept")
+    ] = 6
+    reinforce_lessons: Annotated[
+        tuple[str, ...], doc("lessons whose answers are trained on more than once, by lesson_id")
+    ] = ()
+    reinforce_copies: Annotated[Count, doc("further copies of each answer of those lessons")] = 1
     val_fraction: Annotated[Share, doc("share of the structures held out for the held-out loss")] = 0.05
     focus_weight: Annotated[
         Annotated[float, Meta(ge=0)], doc("how strongly weak node types are favoured; 0: not at all")

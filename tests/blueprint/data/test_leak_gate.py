@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +12,13 @@ import pytest
 
 from nightforge.blueprint.canonical import canonicalize, structure_key
 from nightforge.blueprint.dataset import merge
+from nightforge.blueprint.evaluation_tests import load_tests
 from nightforge.blueprint.graph import Blueprint, Value, Variable
-from nightforge.blueprint.leak import Holdout, TrainingIndex, exposure, holdout_structures, leak_gate
+from nightforge.blueprint.leak import Holdout, TrainingIndex, exposure, gate, holdout_structures, leak_gate
 from nightforge.blueprint.lessons import Lesson, Prompt, lesson_rows, load_lessons
+from nightforge.blueprint.parser import parse
 from nightforge.blueprint.printer import to_text
-from nightforge.blueprint.rows import Row, make_row
+from nightforge.blueprint.rows import KINDS, Row, make_row
 from nightforge.blueprint.synthesis import generate
 
 LESSONS = Path(__file__).resolve().parents[3] / "lessons"
@@ -55,6 +58,23 @@ def _renamed(blueprint: Blueprint) -> Blueprint:
     return replace(blueprint, name="BP_Other", variables=variables, graphs=(replace(graph, nodes=nodes),))
 
 
+def _revalued(blueprint: Blueprint) -> Blueprint:
+    """The same names, other literals."""
+
+    def other(name: str, value: Value) -> Value:
+        if name in ("VarName", "EventName", "FunctionName") or isinstance(value, str):
+            return value
+        return (
+            not value if isinstance(value, bool) else value + 7 if isinstance(value, int | float) else value
+        )
+
+    graph = blueprint.graphs[0]
+    nodes = tuple(
+        replace(n, properties=tuple((k, other(k, v)) for k, v in n.properties)) for n in graph.nodes
+    )
+    return replace(blueprint, graphs=(replace(graph, nodes=nodes),))
+
+
 def _reordered(blueprint: Blueprint) -> Blueprint:
     graph, rng = blueprint.graphs[0], Random(5)
     nodes, wires = list(graph.nodes), list(graph.wires)
@@ -76,31 +96,73 @@ def _renumbered(blueprint: Blueprint) -> Blueprint:
 PLANTS: dict[str, Callable[[Blueprint], Blueprint]] = {
     "verbatim": lambda blueprint: blueprint,
     "renamed": _renamed,
+    "other values": _revalued,
     "reordered": _reordered,
     "renumbered": _renumbered,
     "all three": lambda blueprint: _renumbered(_reordered(_renamed(blueprint))),
 }
 
 
-def _raw_row(instruction: str, blueprint: Blueprint) -> Row:
+def _raw_row(instruction: str, blueprint: Blueprint, kind: str = "manual") -> Row:
     """A row whose stored keys lie, as one from a careless tool would."""
-    return Row("planted", instruction, to_text(blueprint), "manual", "plant", "0" * 16, "f" * 32, "train")
+    return Row("planted", instruction, to_text(blueprint), kind, "plant", "0" * 16, "f" * 32, "train")
 
 
 @pytest.mark.parametrize("plant", PLANTS)
 def test_the_gate_flags_every_planted_answer(plant: str, lessons: list[Lesson], exam: list[Prompt]) -> None:
     rows = [_raw_row(FRESH, PLANTS[plant](prompt.blueprint)) for prompt in exam]
     findings = leak_gate(rows, lessons)
-    assert [(found.prompt_id, found.reason) for found in findings] == [(p.id, "answer") for p in exam]
+    assert [found.question.id for found in findings] == [prompt.id for prompt in exam]
+    assert {found.reason for found in findings} <= {"answer", "structure"}
 
 
 @pytest.mark.parametrize("plant", PLANTS)
 def test_the_merge_removes_every_planted_answer(
     plant: str, lessons: list[Lesson], exam: list[Prompt]
 ) -> None:
-    rows = [make_row("manual", "plant", FRESH, PLANTS[plant](exam[n].blueprint)) for n in range(10)]
-    merged = merge(rows, Holdout.of(lessons), cap=5)
-    assert not merged.rows and merged.removed["holdout_structure"] == 10
+    for kind in KINDS:
+        rows = [make_row(kind, "plant", FRESH, PLANTS[plant](exam[n].blueprint)) for n in range(3)]
+        merged = merge(rows, Holdout.of(lessons), cap=5)
+        assert not merged.rows and merged.removed == {(kind, "holdout_answer"): 3}
+        assert [leak.question.id for leak in merged.leaks] == [prompt.id for prompt in exam[:3]]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_finding_names_row_source_and_prompt(kind: str, lessons: list[Lesson], exam: list[Prompt]) -> None:
+    (found,) = leak_gate([_raw_row(FRESH, _renamed(exam[4].blueprint), kind)], lessons)
+    assert found.sentence().startswith(f"row planted ({kind} plant) gives away {exam[4].id} of exam_01:")
+
+
+TESTS = load_tests()
+ASKED = {
+    "copy": lambda text: text,
+    "case and punctuation": lambda text: f"  {text.upper()} !",
+    "renamed": lambda text: re.sub(
+        r"\b(Fuel|Visits|Ping|Stars|IsArmed|BP_Rocket|Jump|Fire)\b", "Harvest", text
+    ),
+    "other values": lambda text: re.sub(r"\b\d+\b", "77", re.sub(r'"[^"]*"', '"other words"', text)),
+}
+
+
+@pytest.mark.parametrize("change", ASKED)
+def test_a_row_that_asks_what_an_evaluation_test_asks_is_flagged(change: str, lessons: list[Lesson]) -> None:
+    harmless = lesson_rows(lessons)[0]
+    for test in TESTS:
+        said = ASKED[change](test.prompt)
+        findings = leak_gate([replace(harmless, instruction=said)], lessons, TESTS)
+        assert [found.question.id for found in findings] == [test.id], said
+
+
+def test_a_structure_on_both_sides_of_the_split_is_found(lessons: list[Lesson]) -> None:
+    taught, other = lesson_rows(lessons)[0], lesson_rows(lessons)[3]
+    twin = _raw_row(FRESH, _renamed(lessons_blueprint(taught)))
+    assert gate([taught], [twin, other], Holdout())[1] == [(twin, taught)]
+
+
+def lessons_blueprint(row: Row) -> Blueprint:
+    blueprint = parse(row.output).blueprint
+    assert blueprint is not None
+    return blueprint
 
 
 def test_the_gate_flags_instructions_in_other_clothes(lessons: list[Lesson], exam: list[Prompt]) -> None:
@@ -112,7 +174,7 @@ def test_the_gate_flags_instructions_in_other_clothes(lessons: list[Lesson], exa
             f"Please: {prompt.instruction.rstrip('.')}!",
         ):
             findings = leak_gate([replace(harmless, instruction=said)], lessons)
-            assert [found.reason for found in findings] == ["instruction"], said
+            assert [found.reason for found in findings] in (["instruction"], ["near_instruction"]), said
 
 
 def test_the_gate_passes_lessons_and_generated_rows_of_other_structures(lessons: list[Lesson]) -> None:
