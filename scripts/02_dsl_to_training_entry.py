@@ -6,7 +6,7 @@ Needs    valid programs without opaque nodes; one row per program and descriptio
          rows that exist already are not added again, and what an exam asks is refused
 By hand  python scripts/02_dsl_to_training_entry.py door.dsl \\
              --describe "When the game starts, print \\"hello\\"."
-         python scripts/02_dsl_to_training_entry.py data/blueprint/translated/BP_Door.dsl --descriptions door.txt
+         python scripts/02_dsl_to_training_entry.py door.dsl --descriptions door.txt
 """
 
 import argparse

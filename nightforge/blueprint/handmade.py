@@ -108,9 +108,7 @@ def _read(path: Path) -> Blueprint:
     catalog = load_catalog()
     unknown = sorted({n.type for n in result.blueprint.nodes() if catalog.lookup(n.type) is None})
     if unknown:
-        raise InputError(
-            f"{path} holds nodes the catalog does not know ({', '.join(unknown)}); a model cannot learn their pins"
-        )
+        raise InputError(f"{path} holds opaque nodes, which no model can learn: {', '.join(unknown)}")
     return result.blueprint
 
 

@@ -13,7 +13,6 @@ from nightforge.core.atomic import read_bytes, sha256_file
 from nightforge.core.errors import EncodingError, InputError
 from nightforge.core.paths import Project
 
-
 TRANSLATED = "translated"  # below data/blueprint: the programs that stage 05 made from editor texts
 
 

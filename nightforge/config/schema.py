@@ -72,6 +72,10 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     system_prompt: Annotated[
         Literal["minimal", "compact", "full"], doc("how much of the language the prompt explains")
     ] = "minimal"
+    prompt_reference: Annotated[
+        Literal["none", "core", "all"] | None,
+        doc("node types listed in the prompt; null: minimal lists none, compact the core ones, full all"),
+    ] = None
     dtype: Annotated[
         Literal["auto", "float32", "bfloat16", "float16"],
         doc("number format of unquantised weights; auto: bfloat16 on a GPU that has it, else float32"),
