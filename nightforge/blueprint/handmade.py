@@ -22,7 +22,7 @@ from nightforge.blueprint.lessons import load_lessons
 from nightforge.blueprint.merging import MIN_WORDS, REASONS, check_quality
 from nightforge.blueprint.parser import parse
 from nightforge.blueprint.rows import Row, make_row, normalize_instruction, read_rows
-from nightforge.blueprint.sources import TRANSLATED, read_program
+from nightforge.blueprint.sources import TRANSLATED, read_program, without_notes
 from nightforge.core.atomic import append_whole, read_bytes
 from nightforge.core.errors import EncodingError, InputError
 from nightforge.core.paths import Project
@@ -93,6 +93,7 @@ def _entries(project: Project, files: Sequence[Path], texts: Sequence[str]) -> I
     for path in files:
         kind = "translated" if path.resolve().is_relative_to(translated) else "manual"
         blueprint = _read(path)
+        blueprint = without_notes(blueprint) if kind == "translated" else blueprint
         for text in texts:
             yield Entry(path, kind, blueprint, text)
 
