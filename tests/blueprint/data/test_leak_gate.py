@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import pytest
+from plants import PLANTS, renamed, renumbered
 
 from nightforge.blueprint.canonical import canonicalize, structure_key
 from nightforge.blueprint.dataset import merge
 from nightforge.blueprint.evaluation_tests import load_tests
-from nightforge.blueprint.graph import Blueprint, Value, Variable
+from nightforge.blueprint.graph import Blueprint
 from nightforge.blueprint.leak import Holdout, TrainingIndex, exposure, gate, holdout_structures, leak_gate
 from nightforge.blueprint.lessons import Lesson, Prompt, lesson_rows, load_lessons
 from nightforge.blueprint.parser import parse
@@ -33,74 +33,6 @@ def lessons() -> list[Lesson]:
 @pytest.fixture(scope="module")
 def exam(lessons: list[Lesson]) -> list[Prompt]:
     return [prompt for lesson in lessons if lesson.holdout for prompt in lesson.prompts]
-
-
-def _renamed(blueprint: Blueprint) -> Blueprint:
-    """Another blueprint name, other variable and event names, other literals; the same shape."""
-    declared = {variable.name for variable in blueprint.variables}
-
-    def other(name: str, value: Value) -> Value:
-        if name in ("VarName", "EventName", "FunctionName"):
-            return f"{value}Two"
-        if isinstance(value, bool):
-            return not value
-        if isinstance(value, str):
-            return f"{value} again"
-        return value + 1 if isinstance(value, int | float) else value
-
-    graph = blueprint.graphs[0]
-    nodes = tuple(
-        replace(n, properties=tuple((k, other(k, v)) for k, v in n.properties)) for n in graph.nodes
-    )
-    variables = tuple(
-        Variable(f"{v.name}Two", v.type, v.default) for v in blueprint.variables if v.name in declared
-    )
-    return replace(blueprint, name="BP_Other", variables=variables, graphs=(replace(graph, nodes=nodes),))
-
-
-def _revalued(blueprint: Blueprint) -> Blueprint:
-    """The same names, other literals."""
-
-    def other(name: str, value: Value) -> Value:
-        if name in ("VarName", "EventName", "FunctionName") or isinstance(value, str):
-            return value
-        return (
-            not value if isinstance(value, bool) else value + 7 if isinstance(value, int | float) else value
-        )
-
-    graph = blueprint.graphs[0]
-    nodes = tuple(
-        replace(n, properties=tuple((k, other(k, v)) for k, v in n.properties)) for n in graph.nodes
-    )
-    return replace(blueprint, graphs=(replace(graph, nodes=nodes),))
-
-
-def _reordered(blueprint: Blueprint) -> Blueprint:
-    graph, rng = blueprint.graphs[0], Random(5)
-    nodes, wires = list(graph.nodes), list(graph.wires)
-    rng.shuffle(nodes)
-    rng.shuffle(wires)
-    return replace(blueprint, graphs=(replace(graph, nodes=tuple(nodes), wires=tuple(wires)),))
-
-
-def _renumbered(blueprint: Blueprint) -> Blueprint:
-    graph = blueprint.graphs[0]
-    ids = [node.id for node in graph.nodes]
-    Random(7).shuffle(ids)
-    new = {node.id: f"k{place}" for node, place in zip(graph.nodes, ids, strict=True)}
-    nodes = tuple(replace(node, id=new[node.id]) for node in graph.nodes)
-    wires = tuple(replace(wire, source=new[wire.source], target=new[wire.target]) for wire in graph.wires)
-    return replace(blueprint, graphs=(replace(graph, nodes=nodes, wires=wires),))
-
-
-PLANTS: dict[str, Callable[[Blueprint], Blueprint]] = {
-    "verbatim": lambda blueprint: blueprint,
-    "renamed": _renamed,
-    "other values": _revalued,
-    "reordered": _reordered,
-    "renumbered": _renumbered,
-    "all three": lambda blueprint: _renumbered(_reordered(_renamed(blueprint))),
-}
 
 
 def _raw_row(instruction: str, blueprint: Blueprint, kind: str = "manual") -> Row:
@@ -129,7 +61,7 @@ def test_the_merge_removes_every_planted_answer(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_finding_names_row_source_and_prompt(kind: str, lessons: list[Lesson], exam: list[Prompt]) -> None:
-    (found,) = leak_gate([_raw_row(FRESH, _renamed(exam[4].blueprint), kind)], lessons)
+    (found,) = leak_gate([_raw_row(FRESH, renamed(exam[4].blueprint), kind)], lessons)
     assert found.sentence().startswith(f"row planted ({kind} plant) gives away {exam[4].id} of exam_01:")
 
 
@@ -155,7 +87,7 @@ def test_a_row_that_asks_what_an_evaluation_test_asks_is_flagged(change: str, le
 
 def test_a_structure_on_both_sides_of_the_split_is_found(lessons: list[Lesson]) -> None:
     taught, other = lesson_rows(lessons)[0], lesson_rows(lessons)[3]
-    twin = _raw_row(FRESH, _renamed(lessons_blueprint(taught)))
+    twin = _raw_row(FRESH, renamed(lessons_blueprint(taught)))
     assert gate([taught], [twin, other], Holdout())[1] == [(twin, taught)]
 
 
@@ -187,8 +119,8 @@ def test_the_gate_passes_lessons_and_generated_rows_of_other_structures(lessons:
 
 def test_exposure_tells_seen_near_and_unseen_apart(exam: list[Prompt]) -> None:
     prompt = exam[0]
-    seen = make_row("manual", "", FRESH, replace(_renumbered(prompt.blueprint), name="BP_Elsewhere"))
-    near = make_row("manual", "", FRESH, _renamed(prompt.blueprint))
+    seen = make_row("manual", "", FRESH, replace(renumbered(prompt.blueprint), name="BP_Elsewhere"))
+    near = make_row("manual", "", FRESH, renamed(prompt.blueprint))
     other = make_row("manual", "", FRESH, exam[1].blueprint)
     assert exposure(prompt, TrainingIndex.of([seen, other])) == "seen"
     assert exposure(prompt, TrainingIndex.of([near, other])) == "near"
