@@ -81,6 +81,8 @@ BLUEPRINT: tuple[StageSpec, ...] = (
             "data/blueprint/manual.jsonl",
             "data/blueprint/translated/",
             "lessons/",
+            "nightforge/blueprint/catalog.json",
+            "nightforge/blueprint/evaluation_tests.json",
         ),
         writes=(
             *_ROWS,

@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 
 from nightforge.blueprint.card_text import card_text
@@ -22,11 +23,14 @@ from nightforge.blueprint.parser import parse
 from nightforge.blueprint.rowmaking import write_lessons, write_synthetic
 from nightforge.blueprint.rows import Row, make_row
 from nightforge.blueprint.synthesis import generate
-from nightforge.config import load_config
+from nightforge.config import Config, load_config
+from nightforge.config.schema import Model
 from nightforge.core.atomic import read_json, read_jsonl, sha256_file, write_json, write_jsonl
 from nightforge.core.errors import InputError
 from nightforge.core.paths import Project
+from nightforge.ml.token_count import open_counter
 from nightforge.stage import Reporter
+from tests.ml.conftest import make_model_folder
 
 QUIET = Reporter(None, lambda _: None)
 
@@ -89,6 +93,20 @@ def test_the_page_says_what_the_json_says(built: Project) -> None:
     )
     counted = card | {"lengths": card["lengths"] | {"tokens": tokens, "tokenizer": "tiny"}}
     assert "Tokens of tiny. 3 rows exceed 512" in card_text(counted)
+
+
+def test_lengths_are_counted_in_tokens_where_the_tokenizer_is_here(built: Project, tmp_path: Path) -> None:
+    folder = make_model_folder(tmp_path / "model")
+    config = load_config(built)
+    model = Model(source="folder", base_model=str(folder), max_seq_length=150)
+    build_dataset(msgspec.structs.replace(config, model=model), built, QUIET)
+    lengths = read_json(built.blueprint_data / "card.json")["lengths"]
+    data = built.blueprint_data
+    rows = [*read_jsonl(data / "train.jsonl"), *read_jsonl(data / "val.jsonl")]
+    counter = open_counter(Config(model=model), built)
+    counts = [sum(counter.count([row["instruction"], row["output"]])) for row in rows]
+    assert lengths["tokens"]["row"]["max"] == max(counts) and lengths["tokens"]["limit"] == 150
+    assert lengths["tokens"]["over_limit"] == sum(count > 150 for count in counts) > 0
 
 
 def test_the_hub_shows_the_card_of_the_present_rows_only(built: Project) -> None:
