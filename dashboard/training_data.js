@@ -4,7 +4,7 @@ import { commandLine, h, renderOnce, s, setText } from "./dom.js";
 import { ago, exact, isNumber, list, number, objects, plural, text } from "./format.js";
 import { mark } from "./status.js";
 
-const SHOWN = 12; // node types named; the card on disk names all
+const SHOWN = 6; // node types named; the card on disk names all
 const KINDS = { synthetic: "generated", lesson: "lessons", manual: "by hand", translated: "from the editor", reinforcement: "reinforced" };
 
 /** Draw the panel from the card; `dataset` is what older runs wrote. */

@@ -11,6 +11,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
 
 from nightforge.blueprint.card_text import card_text
 from nightforge.blueprint.catalog import load_catalog
@@ -30,7 +33,6 @@ from nightforge.core.errors import InputError
 from nightforge.core.paths import Project
 from nightforge.ml.token_count import open_counter
 from nightforge.stage import Reporter
-from tests.ml.conftest import make_model_folder
 
 QUIET = Reporter(None, lambda _: None)
 
@@ -96,9 +98,12 @@ def test_the_page_says_what_the_json_says(built: Project) -> None:
 
 
 def test_lengths_are_counted_in_tokens_where_the_tokenizer_is_here(built: Project, tmp_path: Path) -> None:
-    folder = make_model_folder(tmp_path / "model")
+    tokenizer = Tokenizer(WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    (tmp_path / "config.json").write_text("{}")
     config = load_config(built)
-    model = Model(source="folder", base_model=str(folder), max_seq_length=150)
+    model = Model(source="folder", base_model=str(tmp_path), max_seq_length=150)
     build_dataset(msgspec.structs.replace(config, model=model), built, QUIET)
     lengths = read_json(built.blueprint_data / "card.json")["lengths"]
     data = built.blueprint_data
