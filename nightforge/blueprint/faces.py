@@ -114,7 +114,8 @@ class Face:
     def height(self) -> int:
         """Return the height of the bar and the longer column of pins, on the grid."""
         rows = max(len(self.inputs), len(self.outputs))
-        return on_grid(self.bar + rows * ROW + (BELOW if rows else 0))
+        below = 8 if self.compact else BELOW
+        return on_grid(self.bar + rows * ROW + (below if rows else 0))
 
     def pin_y(self, side: Side, name: str) -> int:
         """Return how far below the top of the node the middle of a pin is; the first one's where unknown."""
