@@ -307,3 +307,11 @@ def test_opaque_nodes_match_by_class_and_what_they_refer_to_and_are_not_valid() 
     assert other.missing_nodes == other.extra_nodes == ("K2Node_Message",)
     detail = grade(program(text), text.replace('@X="1"', '@X="2"'))
     assert detail.node_f1 == 1.0 and 'value K2Node_Message.@X is "2" instead of "1"' in detail.reasons
+
+
+def test_renamed_variables_are_paired_by_default_whatever_their_order() -> None:
+    both = "VAR A: Int = 1\nVAR B: Int = 2\n"
+    for renamed in ("VAR X: Int = 2\nVAR Y: Int = 1\n", "VAR X: Int = 1\nVAR Y: Int = 2\n"):
+        found = grade(program(body(variables=both)), body(variables=renamed))
+        assert all(reason.startswith("the name of variable") for reason in found.reasons)
+        assert len(found.reasons) == 2
