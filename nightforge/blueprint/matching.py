@@ -20,7 +20,7 @@ from nightforge.blueprint.printer import value_text
 ROUNDS = 4
 MAX_PAIRS = 40_000  # candidate pairs that get the full treatment; beyond it nodes pair up in order
 MAX_SEARCHED = 1_600  # candidate pairs (40 nodes of one type) up to which a best matching is proven
-SEARCH_BUDGET = 1_500  # pairs that the search may try; about 30 ms
+SEARCH_BUDGET = 2_500  # pairs that the search may try; about 30 ms
 MAX_SWEEPS = 4
 WIRE_GAIN, VALUE_GAIN = 1.0, 0.2
 
