@@ -196,9 +196,9 @@ def test_grading_fifteen_nodes_is_fast() -> None:
     text = to_text(shuffled(bp, Random(1))).replace("Time=2.0", "Time=3.0")
     best = 1.0
     for _ in range(15):  # the best of some tries, since other work shares the machine
-        start = time.perf_counter()
+        start = time.process_time()
         grade(bp, text)
-        best = min(best, time.perf_counter() - start)
+        best = min(best, time.process_time() - start)
     assert best < 0.010
 
 
