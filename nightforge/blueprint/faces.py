@@ -188,7 +188,7 @@ def _face(
     kind = _kind(node_type, inputs, outputs)
     event = node.type.startswith("Event_")
     title = spaced(node.type.removeprefix("Event_").rpartition("K2Node_")[2])
-    title = f"Event {title}" if event else title
+    title = f"Event {title}" if event and "Event" not in title else title
     own, role = _named(node, node_type)
     full = f"{title}: {own}" if own else title
     if role == "variable":
