@@ -315,3 +315,25 @@ def test_renamed_variables_are_paired_by_default_whatever_their_order() -> None:
         found = grade(program(body(variables=both)), body(variables=renamed))
         assert all(reason.startswith("the name of variable") for reason in found.reasons)
         assert len(found.reasons) == 2
+
+
+def test_reroute_nodes_mean_nothing() -> None:
+    knots = "".join(
+        f"NODE k{i}: K2Node_Knot (in InputPin: {kind}, out OutputPin: {kind})\n"
+        for i, kind in enumerate(["exec", "exec", "Float", "Bool"])
+    )
+    wires = {
+        "EXEC n4.True -> n5.Execute": "EXEC n4.True -> k0.InputPin\nEXEC k0.OutputPin -> k1.InputPin\n"
+        "EXEC k1.OutputPin -> n5.Execute",
+        "DATA n2.Value -> n3.A [Float]": "DATA n2.Value -> k2.InputPin\nDATA k2.OutputPin -> n3.A",
+        "DATA n3.ReturnValue -> n4.Condition [Bool]": "DATA n3.ReturnValue -> k3.InputPin\n"
+        "DATA k3.OutputPin -> n4.Condition",
+    }
+    routed = LANTERN.replace("NODE n1", knots + "NODE n1")
+    for straight, around in wires.items():
+        routed = routed.replace(straight, around)
+    for expected, answer in ((LANTERN, routed), (routed, LANTERN), (routed, routed)):
+        found = grade(program(expected), answer)
+        assert found.exact and found.score == 1.0 and found.reasons == ()
+    joined = routed.replace("EXEC k0.OutputPin -> k1.InputPin", "EXEC k1.OutputPin -> k1.InputPin")
+    assert "wire Branch.True -> PrintString.Execute is missing" in grade(program(LANTERN), joined).reasons
