@@ -26,7 +26,7 @@ SYMBOL_WIDTH = 40
 Side = Literal["input", "output"]
 Kind = Literal["event", "function", "pure", "flow", "variable", "opaque"]
 
-# The name of an operator in its engine target, and the sign that the editor draws for it.
+# The operation or function of an operator in the engine, and the sign that the editor draws for it.
 _SYMBOLS = {
     "Add": "+",
     "Subtract": "−",
@@ -41,9 +41,6 @@ _SYMBOLS = {
     "BooleanAND": "AND",
     "BooleanOR": "OR",
 }
-_OPERATOR = re.compile(
-    r"K2Node_(?:Promotable|CommutativeAssociativeBinary)Operator (?:\S*[:.])?([A-Za-z]+)(?:_\w+)?(?: |$)"
-)
 _NARROW, _WIDE = frozenset("iljtf.,:;'|!I()[]/ \""), frozenset("mwMW@%")
 
 
@@ -214,8 +211,9 @@ def _kind(node_type: NodeType | None, inputs: tuple[FacePin, ...], outputs: tupl
 
 
 def _symbol(node_type: NodeType | None) -> str:
-    match = _OPERATOR.match(node_type.ue_target) if node_type else None
-    return _SYMBOLS.get(match[1], "") if match else ""
+    if node_type is None:
+        return ""
+    return _SYMBOLS.get(node_type.unreal.operation or node_type.unreal.function, "")
 
 
 def _named(node: Node, node_type: NodeType | None) -> tuple[str, str]:
@@ -236,6 +234,8 @@ def _pins(node: Node, side: Side, types: PinTypes, wired: dict[str, str | None])
         values = {name: value for name, value in values.items() if node_type.declared(name) is None}
     found: dict[str, str | None] = {}
     for pin in listed:
+        if pin.extra and pin.name not in wired and pin.name not in values:
+            continue  # as the editor folds away what is rarely set
         for name in _family(pin, (*wired, *values)):
             found[name] = EXEC if pin.is_exec else types.of_pin(node.id, pin)
     for name in (*wired, *values):
@@ -252,7 +252,7 @@ def _family(pin: Pin, used: Iterable[str]) -> list[str]:
         return [pin.name]
     stem = pin.name[:-1]
     members = sorted({name for name in used if pin.matches(name)}, key=lambda name: (len(name), name))
-    if pin.dynamic == "text":
+    if pin.dynamic != "number":
         return sorted(members)
     last = max([int(name[len(stem) :]) for name in members], default=1)
     dense = last < 2 * len(members) + 8  # a switch on 0 and 900 shows two cases, not nine hundred

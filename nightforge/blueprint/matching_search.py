@@ -1,0 +1,307 @@
+"""Proves a matching of nodes best, or finds a better one: branch and bound over nodes of one type and graph.
+
+The bound is what could still be won: a wire counts as long as both programs have one of its kind left, either
+between two open nodes of the right types or at a node whose partner is known. A node whose every partner but
+one is refuted by the bound is settled at once. a is a wanted node, b a given one, both by index.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+OPEN, NOBODY = -2, -1  # not decided yet; stays without a partner
+EPSILON = 1e-12
+
+Pair = tuple[int, int]
+How = tuple[str, str, str]  # kind of a wire, source pin, target pin
+Joined = tuple[int, int, How]  # source, target, how: a wire as the search sees it
+Edge = tuple[int, int, int, int]  # neighbour, key of the wire here and at the neighbour, its kind
+Domains = dict[int, list[int]]
+Key = TypeVar("Key", int, Pair)
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """What a matching is worth: wires times a gain, and right properties over those of both programs."""
+
+    wire_gain: float
+    property_gain: float
+    right: int  # right properties that belong to no node
+    total: int  # properties of both programs, those of nodes counted on each side
+
+    def of(self, wires: int, right: int, shared: int) -> float:
+        """Return the worth of equal wires, equal values, and values named on both sides of a pair."""
+        total = self.total - shared
+        return self.wire_gain * wires + (self.property_gain * (self.right + right) / total if total else 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Two programs to match: the group of each node (-1: no partner possible), wires, values per pair.
+
+    `values` holds for each pair of nodes of one group how many values are equal and how many are shared.
+    """
+
+    wanted_groups: Sequence[int]
+    given_groups: Sequence[int]
+    wanted_wires: Sequence[Joined]
+    given_wires: Sequence[Joined]
+    values: Mapping[Pair, Pair]
+    worth: Worth
+
+
+class _BudgetSpentError(Exception):
+    """The search has tried as many pairs as it may."""
+
+
+def search(task: Task, known: Mapping[int, int], budget: int) -> tuple[dict[int, int], bool]:
+    """Return the best matching and whether it is proven best; `budget` counts the pairs that are tried."""
+    finder = _Search(task, known, budget)
+    try:
+        finder.branch(finder.start())
+    except _BudgetSpentError:
+        return finder.best, False
+    return finder.best, True
+
+
+def worth_of(task: Task, mapping: Mapping[int, int]) -> float:
+    """Return what a matching is worth; a repeated wire counts as often as both programs have it."""
+    left = Counter(task.given_wires)
+    wires = 0
+    for (source, target, kind), count in Counter(task.wanted_wires).items():
+        if source in mapping and target in mapping:
+            wires += min(count, left[mapping[source], mapping[target], kind])
+    found = [task.values[pair] for pair in mapping.items()]
+    return task.worth.of(wires, sum(right for right, _ in found), sum(shared for _, shared in found))
+
+
+class _Side:
+    """One program on the board: whose partner is whose, and which wires are still open."""
+
+    def __init__(self, groups: Sequence[int], wires: Sequence[Joined], names: dict[object, int]) -> None:
+        self.groups = groups
+        self.partner = [OPEN if group >= 0 else NOBODY for group in groups]
+        self.edges: list[list[Edge]] = [[] for _ in groups]
+        self.loops: dict[int, list[How]] = defaultdict(list)
+        self.between: dict[Pair, list[int]] = defaultdict(list)
+        self.kinds: Counter[int] = Counter()  # wires of a kind between two open nodes
+        self.waiting: Counter[Pair] = Counter()  # (given node, key): wires that wait at a settled pair
+        for source, target, kind in wires:
+            ends = (groups[source], groups[target])
+            if source < 0 or target < 0 or min(ends) < 0:
+                continue
+            if source == target:
+                self.loops[source].append(kind)
+                continue
+            out = names.setdefault(("out", kind, ends), len(names))
+            into = names.setdefault(("in", kind, ends), len(names))
+            self.edges[source].append((target, out, into, out))
+            self.edges[target].append((source, into, out, out))
+            self.between[source, target].append(out)
+            self.between[target, source].append(into)
+            self.kinds[out] += 1
+
+
+class _Board:
+    """The pairs settled so far and what open nodes could still win; settling and releasing are inverses."""
+
+    def __init__(self, task: Task) -> None:
+        names: dict[object, int] = {}
+        self.worth, self.values = task.worth, task.values
+        self.wanted = _Side(task.wanted_groups, task.wanted_wires, names)
+        self.given = _Side(task.given_groups, task.given_wires, names)
+        self.possible = sum((self.wanted.kinds & self.given.kinds).values())
+        self.won = [0, 0, 0]  # wires, equal values, shared values of the settled pairs
+        self.members: dict[int, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
+        for side, groups in enumerate((task.wanted_groups, task.given_groups)):
+            for index, group in enumerate(groups):
+                if group >= 0:
+                    self.members[group][side].append(index)
+        self.spare = {group: max(len(h) - len(t), 0) for group, (h, t) in self.members.items()}
+        # The most that each open node can win by its values, seen from both sides: [equal, shared] sums.
+        self.best_a = {a: self._most((a, b) for b in t) for h, t in self.members.values() for a in h}
+        self.best_b = {b: self._most((a, b) for a in h) for h, t in self.members.values() for b in t}
+        self.hopes = {
+            group: [self._sum(self.best_a, h), self._sum(self.best_b, t)]
+            for group, (h, t) in self.members.items()
+        }
+
+    def bound(self) -> float:
+        """Return a worth that no completion of the settled pairs exceeds."""
+        right = shared = 0
+        for (a_right, a_shared), (b_right, b_shared) in self.hopes.values():
+            right += min(a_right, b_right)
+            shared += min(a_shared, b_shared)
+        wires, won_right, won_shared = self.won
+        return self.worth.of(wires + self.possible, won_right + right, won_shared + shared)
+
+    def settle(self, a: int, b: int) -> None:
+        """Make b the partner of a; NOBODY leaves it without one."""
+        self._shift(a, b, 1)
+        self.wanted.partner[a] = b
+        if b >= 0:
+            self.given.partner[b] = a
+        else:
+            self.spare[self.wanted.groups[a]] -= 1
+
+    def release(self, a: int) -> None:
+        """Take back what `settle` did last."""
+        b = self.wanted.partner[a]
+        self.wanted.partner[a] = OPEN
+        if b >= 0:
+            self.given.partner[b] = OPEN
+        else:
+            self.spare[self.wanted.groups[a]] += 1
+        self._shift(a, b, -1)
+
+    def _shift(self, a: int, b: int, step: int) -> None:
+        mine, theirs = self.wanted, self.given
+        for neighbour, key, other, kind in mine.edges[a]:
+            there = mine.partner[neighbour]
+            if there >= 0:
+                self._change(mine.waiting, theirs.waiting, (there, other), -step)
+            elif there == OPEN:
+                self._change(mine.kinds, theirs.kinds, kind, -step)
+                if b >= 0:
+                    self._change(mine.waiting, theirs.waiting, (b, key), step)
+        hope = self.hopes[mine.groups[a]]
+        hope[0] = _minus(hope[0], self.best_a[a], step)
+        if b < 0:
+            return
+        hope[1] = _minus(hope[1], self.best_b[b], step)
+        for neighbour, key, other, kind in theirs.edges[b]:
+            if theirs.partner[neighbour] == OPEN:
+                self._change(theirs.kinds, mine.kinds, kind, -step)
+                self._change(theirs.waiting, mine.waiting, (b, key), step)
+            else:
+                self._change(theirs.waiting, mine.waiting, (neighbour, other), -step)
+        right, shared = self.values[a, b]
+        self.won[0] += step * self._joined(a, b)
+        self.won[1] += step * right
+        self.won[2] += step * shared
+
+    def _change(self, counts: Counter[Key], others: Counter[Key], key: Key, by: int) -> None:
+        """Change a count; what is possible is the sum of the smaller counts of both sides."""
+        count, limit = counts[key], others[key]
+        counts[key] = count + by
+        self.possible += min(count + by, limit) - min(count, limit)
+
+    def _joined(self, a: int, b: int) -> int:
+        """Count the wires that a and b have alike to settled pairs and to themselves."""
+        found = 0
+        if a in self.wanted.loops:
+            found = sum((Counter(self.wanted.loops[a]) & Counter(self.given.loops.get(b, ()))).values())
+        for neighbour in {edge[0] for edge in self.wanted.edges[a]}:
+            there = self.wanted.partner[neighbour]
+            keys = self.given.between.get((b, there)) if there >= 0 else None
+            if keys is not None:
+                own = self.wanted.between[a, neighbour]
+                if len(own) == len(keys) == 1:
+                    found += own == keys
+                else:
+                    found += sum((Counter(own) & Counter(keys)).values())
+        return found
+
+    def _most(self, pairs: Iterable[Pair]) -> Pair:
+        found = [self.values[pair] for pair in pairs]
+        return max((right for right, _ in found), default=0), max((shared for _, shared in found), default=0)
+
+    @staticmethod
+    def _sum(best: Mapping[int, Pair], members: Iterable[int]) -> Pair:
+        found = [best[index] for index in members]
+        return sum(right for right, _ in found), sum(shared for _, shared in found)
+
+
+class _Search:
+    """Goes through the pairs depth first; every pair that the bound refutes is dropped before branching."""
+
+    def __init__(self, task: Task, known: Mapping[int, int], budget: int) -> None:
+        self.board = _Board(task)
+        self.best, self.best_worth = dict(known), worth_of(task, known)
+        self.budget = budget
+        self.twins = _twins(task, self.board)
+
+    def start(self) -> Domains:
+        """Return the partners that each wanted node could have."""
+        domains: Domains = {}
+        for group, (here, there) in self.board.members.items():
+            free = [NOBODY] if self.board.spare[group] else []
+            domains |= {a: there + free for a in here if there}
+        return domains
+
+    def branch(self, domains: Domains) -> None:
+        """Try every completion of the settled pairs that may be worth more than the best matching."""
+        settled: list[int] = []
+        if self.board.bound() > self.best_worth + EPSILON and self._probe(domains, settled):
+            if domains:
+                self._split(domains)
+            else:
+                self.best_worth = self.board.bound()
+                self.best = {a: b for a, b in enumerate(self.board.wanted.partner) if b >= 0}
+        for a in reversed(settled):
+            self.board.release(a)
+
+    def _split(self, domains: Domains) -> None:
+        a = min(domains, key=lambda index: len(domains[index]))
+        tried: set[object] = set()
+        for b in domains[a]:
+            twin = self.twins.get(b, b)
+            if twin in tried:
+                continue  # an equal node in the same place was tried
+            tried.add(twin)
+            self.board.settle(a, b)
+            self.branch({index: partners for index, partners in domains.items() if index != a})
+            self.board.release(a)
+
+    def _probe(self, domains: Domains, settled: list[int]) -> bool:
+        """Drop refuted partners, settle nodes with one left, till nothing changes; False: a node has none."""
+        again = True
+        while again:
+            again = False
+            for a in sorted(domains, key=lambda index: len(domains[index])):
+                partners = self._promising(a, domains[a])
+                if not partners:
+                    return False
+                domains[a] = partners
+                if len(partners) == 1:
+                    self.board.settle(a, partners[0])
+                    settled.append(a)
+                    del domains[a]
+                    again = bool(domains)
+        return True
+
+    def _promising(self, a: int, partners: Sequence[int]) -> list[int]:
+        """Return the partners that may lead to a better matching, the most promising first."""
+        board = self.board
+        spare = board.spare[board.wanted.groups[a]]
+        found: list[tuple[float, int]] = []
+        for b in partners:
+            if not spare if b == NOBODY else board.given.partner[b] != OPEN:
+                continue
+            self.budget -= 1
+            if self.budget < 0:
+                raise _BudgetSpentError
+            board.settle(a, b)
+            bound = board.bound()
+            board.release(a)
+            if bound > self.best_worth + EPSILON:
+                found.append((-bound, b))
+        return [b for _, b in sorted(found)]
+
+
+def _minus(total: Pair, part: Pair, step: int) -> Pair:
+    return total[0] - step * part[0], total[1] - step * part[1]
+
+
+def _twins(task: Task, board: _Board) -> dict[int, object]:
+    """Return a name per given node that nodes with equal values and the very same neighbours share."""
+    names: dict[int, object] = {}
+    for here, there in board.members.values():
+        for b in there:
+            edges = tuple(sorted((neighbour, key) for neighbour, key, _, _ in board.given.edges[b]))
+            loops = tuple(sorted(board.given.loops.get(b, ())))
+            names[b] = (task.given_groups[b], tuple(task.values[a, b] for a in here), edges, loops)
+    return names
