@@ -16,6 +16,7 @@ OPEN, NOBODY = -2, -1  # not decided yet; stays without a partner
 EPSILON = 1e-12
 
 Pair = tuple[int, int]
+Gains = tuple[int, int, int]  # wires of a node to itself, equal values, shared values
 How = tuple[str, str, str]  # kind of a wire, source pin, target pin
 Joined = tuple[int, int, How]  # source, target, how: a wire as the search sees it
 Edge = tuple[int, int, int, int]  # neighbour, key of the wire here and at the neighbour, its kind
@@ -85,7 +86,7 @@ class _Side:
         self.groups = groups
         self.partner = [OPEN if group >= 0 else NOBODY for group in groups]
         self.edges: list[list[Edge]] = [[] for _ in groups]
-        self.loops: dict[int, list[How]] = defaultdict(list)
+        self.loops: dict[int, Counter[How]] = defaultdict(Counter)  # wires of a node to itself
         self.between: dict[Pair, list[int]] = defaultdict(list)
         self.kinds: Counter[int] = Counter()  # wires of a kind between two open nodes
         self.waiting: Counter[Pair] = Counter()  # (given node, key): wires that wait at a settled pair
@@ -94,7 +95,7 @@ class _Side:
             if source < 0 or target < 0 or min(ends) < 0:
                 continue
             if source == target:
-                self.loops[source].append(kind)
+                self.loops[source][kind] += 1
                 continue
             out = names.setdefault(("out", kind, ends), len(names))
             into = names.setdefault(("in", kind, ends), len(names))
@@ -110,7 +111,7 @@ class _Board:
 
     def __init__(self, task: Task) -> None:
         names: dict[object, int] = {}
-        self.worth, self.values = task.worth, task.values
+        self.worth = task.worth
         self.wanted = _Side(task.wanted_groups, task.wanted_wires, names)
         self.given = _Side(task.given_groups, task.given_wires, names)
         self.possible = sum((self.wanted.kinds & self.given.kinds).values())
@@ -121,7 +122,11 @@ class _Board:
                 if group >= 0:
                     self.members[group][side].append(index)
         self.spare = {group: max(len(h) - len(t), 0) for group, (h, t) in self.members.items()}
-        # The most that each open node can win by its values, seen from both sides: [equal, shared] sums.
+        self.gains: dict[Pair, Gains] = {
+            (a, b): (sum((self.wanted.loops[a] & self.given.loops[b]).values()), *found)
+            for (a, b), found in task.values.items()
+        }
+        # The most that each open node can gain by itself, seen from both sides, and the sums per group.
         self.best_a = {a: self._most((a, b) for b in t) for h, t in self.members.values() for a in h}
         self.best_b = {b: self._most((a, b) for a in h) for h, t in self.members.values() for b in t}
         self.hopes = {
@@ -131,12 +136,12 @@ class _Board:
 
     def bound(self) -> float:
         """Return a worth that no completion of the settled pairs exceeds."""
-        right = shared = 0
-        for (a_right, a_shared), (b_right, b_shared) in self.hopes.values():
-            right += min(a_right, b_right)
-            shared += min(a_shared, b_shared)
-        wires, won_right, won_shared = self.won
-        return self.worth.of(wires + self.possible, won_right + right, won_shared + shared)
+        wires, right, shared = self.won
+        for mine, theirs in self.hopes.values():
+            wires += min(mine[0], theirs[0])
+            right += min(mine[1], theirs[1])
+            shared += min(mine[2], theirs[2])
+        return self.worth.of(wires + self.possible, right, shared)
 
     def settle(self, a: int, b: int) -> None:
         """Make b the partner of a; NOBODY leaves it without one."""
@@ -178,8 +183,8 @@ class _Board:
                 self._change(theirs.waiting, mine.waiting, (b, key), step)
             else:
                 self._change(theirs.waiting, mine.waiting, (neighbour, other), -step)
-        right, shared = self.values[a, b]
-        self.won[0] += step * self._joined(a, b)
+        loops, right, shared = self.gains[a, b]
+        self.won[0] += step * (loops + self._joined(a, b))
         self.won[1] += step * right
         self.won[2] += step * shared
 
@@ -190,10 +195,8 @@ class _Board:
         self.possible += min(count + by, limit) - min(count, limit)
 
     def _joined(self, a: int, b: int) -> int:
-        """Count the wires that a and b have alike to settled pairs and to themselves."""
+        """Count the wires that a and b have alike to settled pairs."""
         found = 0
-        if a in self.wanted.loops:
-            found = sum((Counter(self.wanted.loops[a]) & Counter(self.given.loops.get(b, ()))).values())
         for neighbour in {edge[0] for edge in self.wanted.edges[a]}:
             there = self.wanted.partner[neighbour]
             keys = self.given.between.get((b, there)) if there >= 0 else None
@@ -205,14 +208,18 @@ class _Board:
                     found += sum((Counter(own) & Counter(keys)).values())
         return found
 
-    def _most(self, pairs: Iterable[Pair]) -> Pair:
-        found = [self.values[pair] for pair in pairs]
-        return max((right for right, _ in found), default=0), max((shared for _, shared in found), default=0)
+    def _most(self, pairs: Iterable[Pair]) -> Gains:
+        loops, right, shared = 0, 0, 0
+        for found in map(self.gains.__getitem__, pairs):
+            loops, right, shared = max(loops, found[0]), max(right, found[1]), max(shared, found[2])
+        return loops, right, shared
 
     @staticmethod
-    def _sum(best: Mapping[int, Pair], members: Iterable[int]) -> Pair:
-        found = [best[index] for index in members]
-        return sum(right for right, _ in found), sum(shared for _, shared in found)
+    def _sum(best: Mapping[int, Gains], members: Iterable[int]) -> Gains:
+        found = (0, 0, 0)
+        for index in members:
+            found = _minus(found, best[index], -1)
+        return found
 
 
 class _Search:
@@ -292,8 +299,8 @@ class _Search:
         return [b for _, b in sorted(found)]
 
 
-def _minus(total: Pair, part: Pair, step: int) -> Pair:
-    return total[0] - step * part[0], total[1] - step * part[1]
+def _minus(total: Gains, part: Gains, step: int) -> Gains:
+    return total[0] - step * part[0], total[1] - step * part[1], total[2] - step * part[2]
 
 
 def _twins(task: Task, board: _Board) -> dict[int, object]:
@@ -302,6 +309,5 @@ def _twins(task: Task, board: _Board) -> dict[int, object]:
     for here, there in board.members.values():
         for b in there:
             edges = tuple(sorted((neighbour, key) for neighbour, key, _, _ in board.given.edges[b]))
-            loops = tuple(sorted(board.given.loops.get(b, ())))
-            names[b] = (task.given_groups[b], tuple(task.values[a, b] for a in here), edges, loops)
+            names[b] = (task.given_groups[b], tuple(board.gains[a, b] for a in here), edges)
     return names
