@@ -42,7 +42,7 @@ _SYMBOLS = {
     "BooleanOR": "OR",
 }
 _OWN_NAMES = ("event", "event_definition", "function", "macro")  # roles that give a node its title
-_MEMBER, _OBJECT = re.compile(r'MemberName="([^"]+)"'), re.compile(r"[.:]([^.:']+)'")
+_MEMBER, _OBJECT = re.compile(r'MemberName="([^"]+)"'), re.compile(r"'[^']*[.:/]([^.:/']+)'")
 OPAQUE = "opaque"  # the category of nodes that the catalog does not know
 _NARROW, _WIDE = frozenset("iljtf.,:;'|!I()[]/ \""), frozenset("mwMW@%")
 
@@ -275,7 +275,7 @@ def _family(pin: Pin, used: Iterable[str]) -> list[str]:
 
 def _label(name: str, kind: str | None) -> str:
     """Return what stands beside a pin; the usual way in and out of a node needs no words."""
-    return "" if kind == EXEC and name in ("Execute", "Then") else shortened(spaced(name) or name)
+    return "" if kind == EXEC and name.lower() in ("execute", "then") else shortened(spaced(name) or name)
 
 
 def _input_width(pin: FacePin) -> int:

@@ -121,21 +121,23 @@ def _place_cluster(
     cluster: _Cluster, graph: Graph, faces: Mapping[str, Face]
 ) -> tuple[dict[str, Corner], Corner]:
     """Return the corners of the nodes of a cluster, its width and height, with the margins of its boxes."""
-    inside = [(inner, *_place_cluster(inner, graph, faces)) for inner in cluster.inner]
+    inner_of = {node_id: inner for inner in cluster.inner for node_id in inner.ids}
     item_of: dict[str, int] = {}
     offsets: dict[str, Corner] = {}
     parts: list[Part] = []
-    for inner, corners, (width, height) in inside:
-        found = [_part(faces[node_id]) for node_id in inner.ids]
+    for node_id, face in faces.items():
+        if node_id not in cluster.ids or node_id in item_of:
+            continue
+        inner = inner_of.get(node_id)
+        if inner is None:
+            corners, part = {node_id: (0, 0)}, _part(face)
+        else:
+            corners, size = _place_cluster(inner, graph, faces)
+            found = [_part(faces[member]) for member in inner.ids]
+            part = Part(*size, any(p.entry for p in found), all(p.pure for p in found))
         offsets |= corners
         item_of |= dict.fromkeys(corners, len(parts))
-        entry, pure = any(part.entry for part in found), all(part.pure for part in found)
-        parts.append(Part(width, height, entry, pure))
-    for node_id, face in faces.items():
-        if node_id in cluster.ids and node_id not in item_of:
-            offsets[node_id] = (0, 0)
-            item_of[node_id] = len(parts)
-            parts.append(_part(face))
+        parts.append(part)
     corners_of = _pieces(parts, _links(graph, faces, item_of, offsets))
     margin, title = COMMENT_MARGIN * cluster.boxes, COMMENT_TITLE * cluster.boxes
     placed = {}
