@@ -7,10 +7,11 @@ nodes. A property of either program counts once: it is right, or it is missing, 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from nightforge.blueprint.graph import Blueprint, Graph, Variable
-from nightforge.blueprint.matching import Flat, WireEnds, node_words
+from nightforge.blueprint.matching import Flat, WireEnds, node_words, pin_types
 from nightforge.blueprint.printer import value_text
 
 Found = tuple[int, int, list[str]]  # right, total, what is wrong in words
@@ -79,21 +80,13 @@ def _compare_wires(
 def _compare_values(wanted: Flat, given: Flat, pairs: dict[int, int]) -> Found:
     """Compare the values of matched nodes; those of nodes alone count, but their nodes are the reason."""
     right = total = 0
-    reasons = []
+    reasons: list[str] = []
     for index, values in enumerate(wanted.values):
         total += len(values)
-        if index not in pairs:
-            continue
-        theirs = given.values[pairs[index]]
-        name = wanted.nodes[index].type
-        for key, value in values.items():
-            if theirs.get(key) == value:
-                right += 1
-            elif key in theirs:
-                reasons.append(f"value {name}.{key} is {theirs[key]} instead of {value}")
-            else:
-                reasons.append(f"value {name}.{key} is missing instead of {value}")
-        reasons += [f"extra value {name}.{key} = {theirs[key]}" for key in theirs if key not in values]
+        if index in pairs:
+            theirs = given.values[pairs[index]]
+            right += len(values.items() & theirs.items())
+            reasons += _differences(f"value {wanted.nodes[index].type}", values, theirs)
     back = {there: here for here, there in pairs.items()}
     for index, values in enumerate(given.values):
         asked = wanted.values[back[index]] if index in back else {}
@@ -126,11 +119,34 @@ def _default(variable: Variable) -> str:
 
 
 def _compare_graphs(expected: tuple[Graph, ...], actual: tuple[Graph, ...]) -> Found:
-    """Compare graphs by name."""
-    here, there = (Counter(graph.name for graph in graphs) for graphs in (expected, actual))
-    reasons = [f"graph {name} is missing" for name in (here - there).elements()]
-    reasons += [f"extra graph {name}" for name in (there - here).elements()]
-    return sum((here & there).values()), sum((here | there).values()), reasons
+    """Compare graphs by kind and name, functions and macros by their pins too; comments do not count."""
+    here, there = (Counter(map(_graph_words, graphs)) for graphs in (expected, actual))
+    reasons = [f"{name} is missing" for name in (here - there).elements()]
+    reasons += [f"extra {name}" for name in (there - here).elements()]
+    right, total = sum((here & there).values()), sum((here | there).values())
+    mine, theirs = ({_graph_words(g): pin_types(g.pins) for g in graphs} for graphs in (expected, actual))
+    for name in mine | theirs:
+        pins, other = mine.get(name, {}), theirs.get(name, {})
+        right += len(pins.items() & other.items())
+        total += len(pins.keys() | other.keys())
+        if name in mine and name in theirs:
+            reasons += _differences(f"pin {name}", pins, other)
+    return right, total, reasons
+
+
+def _graph_words(graph: Graph) -> str:
+    return f"{graph.kind} {graph.name}"
+
+
+def _differences(what: str, wanted: Mapping[str, str], given: Mapping[str, str]) -> list[str]:
+    """Say which values are wrong, missing or unasked for."""
+    found = []
+    for key, value in wanted.items():
+        if key not in given:
+            found.append(f"{what}.{key} is missing, it should be {value}")
+        elif given[key] != value:
+            found.append(f"{what}.{key} is {given[key]} instead of {value}")
+    return found + [f"extra {what}.{key} = {given[key]}" for key in given if key not in wanted]
 
 
 def _pair_variables(

@@ -49,7 +49,7 @@ class Grade:
 
 def grade(expected: Blueprint, actual_text: str) -> Grade:
     """Grade a program text against the expected program; never raises on bad text."""
-    validation = validate(actual_text)
+    validation = validate(actual_text, opaque="error")
     errors = tuple(str(d) for d in validation.errors)
     wanted = flatten(canonicalize(expected))
     if validation.blueprint is None:

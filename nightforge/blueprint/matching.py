@@ -12,8 +12,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from nightforge.blueprint.graph import Blueprint, Node
+from nightforge.blueprint.graph import Blueprint, Node, PinSpec
 from nightforge.blueprint.matching_search import Joined, Task, Worth, search, worth_of
+from nightforge.blueprint.node_types import is_opaque
 from nightforge.blueprint.printer import value_text
 
 ROUNDS = 4
@@ -46,7 +47,7 @@ class WireEnds:
 class Flat:
     """All graphs of a program in one list of nodes and wires.
 
-    `graphs` names the graph of each node, `values` holds its properties as they are written.
+    `graphs` names the graph of each node, `values` holds its properties and user pins as they are written.
     """
 
     nodes: tuple[Node, ...]
@@ -75,8 +76,27 @@ def flatten(bp: Blueprint) -> Flat:
         for wire in graph.wires:
             ends = index.get(wire.source, -1), index.get(wire.target, -1)
             wires.append(WireEnds(wire.kind, ends[0], wire.source_pin, ends[1], wire.target_pin))
-    values = ({name: value_text(value) for name, value in node.properties} for node in nodes)
-    return Flat(tuple(nodes), tuple(wires), tuple(graphs), tuple(values))
+    return Flat(tuple(nodes), tuple(wires), tuple(graphs), tuple(map(_values, nodes)))
+
+
+def _values(node: Node) -> dict[str, str]:
+    """Return what is set on a node; the pins of an opaque node follow from its class and are left out."""
+    values = {name: value_text(value) for name, value in node.properties}
+    return values if is_opaque(node.type) else values | pin_types(node.pins)
+
+
+def pin_types(pins: Iterable[PinSpec]) -> dict[str, str]:
+    """Return the type of each pin by direction and name, as in `{"in Amount": "Int"}`."""
+    return {f"{pin.direction} {pin.name}": pin.type for pin in pins}
+
+
+def _identity(node: Node) -> str:
+    """Return what must be equal for two nodes to pair up: the type, and what an opaque node refers to."""
+    if not is_opaque(node.type):
+        return node.type
+    keys = {name: value for name, value in node.properties if name.startswith("@") and isinstance(value, str)}
+    refers = sorted(f"{k}={v}" for k, v in keys.items() if k.endswith("Reference") or "'/" in v)
+    return "|".join([node.type, *refers])
 
 
 def node_words(flat: Flat, index: int) -> str:
@@ -96,8 +116,9 @@ class Matching:
 def match_nodes(wanted: Flat, given: Flat, worth: Worth, budget: int = SEARCH_BUDGET) -> Matching:
     """Return the matching that is worth most; only nodes of one type and graph pair up.
 
-    As many nodes as possible are matched. Where the programs are large or the search tries more than `budget`
-    pairs, the best one found so far is returned and not called optimal.
+    Opaque nodes pair up where they refer to the same thing. As many nodes as possible are matched. Where the
+    programs are large or the search tries more than `budget` pairs, the best one found so far is returned and
+    not called optimal.
     """
     groups = _groups(wanted, given)
     size = sum(len(here) * len(there) for here, there in groups)
@@ -136,9 +157,9 @@ def _groups(wanted: Flat, given: Flat) -> list[tuple[list[int], list[int]]]:
     here: dict[tuple[str, str], list[int]] = defaultdict(list)
     there: dict[tuple[str, str], list[int]] = defaultdict(list)
     for index, node in enumerate(wanted.nodes):
-        here[partner.get(wanted.graphs[index], ""), node.type].append(index)
+        here[partner.get(wanted.graphs[index], ""), _identity(node)].append(index)
     for index, node in enumerate(given.nodes):
-        there[given.graphs[index], node.type].append(index)
+        there[given.graphs[index], _identity(node)].append(index)
     return [(here[key], there[key]) for key in sorted(here) if key in there]
 
 
