@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 OPEN, NOBODY = -2, -1  # not decided yet; stays without a partner
 EPSILON = 1e-12
@@ -21,7 +20,6 @@ How = tuple[str, str, str]  # kind of a wire, source pin, target pin
 Joined = tuple[int, int, How]  # source, target, how: a wire as the search sees it
 Edge = tuple[int, int, int, int]  # neighbour, key of the wire here and at the neighbour, its kind
 Domains = dict[int, list[int]]
-Key = TypeVar("Key", int, Pair)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,30 +78,37 @@ def worth_of(task: Task, mapping: Mapping[int, int]) -> float:
 
 
 class _Side:
-    """One program on the board: whose partner is whose, and which wires are still open."""
+    """One program on the board: whose partner is whose, its wires, and how many of each kind are open."""
 
     def __init__(self, groups: Sequence[int], wires: Sequence[Joined], names: dict[object, int]) -> None:
         self.groups = groups
         self.partner = [OPEN if group >= 0 else NOBODY for group in groups]
         self.edges: list[list[Edge]] = [[] for _ in groups]
         self.loops: dict[int, Counter[How]] = defaultdict(Counter)  # wires of a node to itself
-        self.between: dict[Pair, list[int]] = defaultdict(list)
-        self.kinds: Counter[int] = Counter()  # wires of a kind between two open nodes
-        self.waiting: Counter[Pair] = Counter()  # (given node, key): wires that wait at a settled pair
-        for source, target, kind in wires:
+        self.between: dict[Pair, list[int]] = defaultdict(list)  # keys of the wires of one node to another
+        self.kinds: list[int] = []  # wires of a kind between two open nodes
+        self.waiting: list[int] = []  # wires of a key that wait at a settled pair
+        for source, target, how in wires:
             ends = (groups[source], groups[target])
             if source < 0 or target < 0 or min(ends) < 0:
                 continue
             if source == target:
-                self.loops[source][kind] += 1
+                self.loops[source][how] += 1
                 continue
-            out = names.setdefault(("out", kind, ends), len(names))
-            into = names.setdefault(("in", kind, ends), len(names))
+            out = names.setdefault(("out", how, ends), len(names))
+            into = names.setdefault(("in", how, ends), len(names))
             self.edges[source].append((target, out, into, out))
             self.edges[target].append((source, into, out, out))
             self.between[source, target].append(out)
             self.between[target, source].append(into)
-            self.kinds[out] += 1
+        self.neighbours = [sorted({edge[0] for edge in row}) for row in self.edges]
+
+    def count(self, kinds: int, nodes: int) -> None:
+        """Count the wires of each kind, all of them open; make room for those that wait at given nodes."""
+        self.kinds, self.waiting = [0] * kinds, [0] * (kinds * nodes)
+        for row in self.edges:
+            for _, key, _, kind in row:
+                self.kinds[kind] += key == kind  # each wire once: at its source
 
 
 class _Board:
@@ -114,13 +119,16 @@ class _Board:
         self.worth = task.worth
         self.wanted = _Side(task.wanted_groups, task.wanted_wires, names)
         self.given = _Side(task.given_groups, task.given_wires, names)
-        self.possible = sum((self.wanted.kinds & self.given.kinds).values())
+        self.keys = len(names)
+        for side in (self.wanted, self.given):
+            side.count(self.keys, len(task.given_groups))
+        self.possible = sum(map(min, self.wanted.kinds, self.given.kinds))
         self.won = [0, 0, 0]  # wires, equal values, shared values of the settled pairs
         self.members: dict[int, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
-        for side, groups in enumerate((task.wanted_groups, task.given_groups)):
+        for place, groups in enumerate((task.wanted_groups, task.given_groups)):
             for index, group in enumerate(groups):
                 if group >= 0:
-                    self.members[group][side].append(index)
+                    self.members[group][place].append(index)
         self.spare = {group: max(len(h) - len(t), 0) for group, (h, t) in self.members.items()}
         self.gains: dict[Pair, Gains] = {
             (a, b): (sum((self.wanted.loops[a] & self.given.loops[b]).values()), *found)
@@ -130,18 +138,17 @@ class _Board:
         self.best_a = {a: self._most((a, b) for b in t) for h, t in self.members.values() for a in h}
         self.best_b = {b: self._most((a, b) for a in h) for h, t in self.members.values() for b in t}
         self.hopes = {
-            group: [self._sum(self.best_a, h), self._sum(self.best_b, t)]
+            group: (self._sum(self.best_a, h), self._sum(self.best_b, t))
             for group, (h, t) in self.members.items()
         }
+        self.hope = [0, 0, 0]
+        for group in self.members:
+            self._add_hope(group, 1)
 
     def bound(self) -> float:
         """Return a worth that no completion of the settled pairs exceeds."""
-        wires, right, shared = self.won
-        for mine, theirs in self.hopes.values():
-            wires += min(mine[0], theirs[0])
-            right += min(mine[1], theirs[1])
-            shared += min(mine[2], theirs[2])
-        return self.worth.of(wires + self.possible, right, shared)
+        (wires, right, shared), (loops, equal, named) = self.won, self.hope
+        return self.worth.of(wires + self.possible + loops, right + equal, shared + named)
 
     def settle(self, a: int, b: int) -> None:
         """Make b the partner of a; NOBODY leaves it without one."""
@@ -163,41 +170,54 @@ class _Board:
         self._shift(a, b, -1)
 
     def _shift(self, a: int, b: int, step: int) -> None:
-        mine, theirs = self.wanted, self.given
+        mine, theirs, keys = self.wanted, self.given, self.keys
         for neighbour, key, other, kind in mine.edges[a]:
             there = mine.partner[neighbour]
             if there >= 0:
-                self._change(mine.waiting, theirs.waiting, (there, other), -step)
+                self._change(mine.waiting, theirs.waiting, there * keys + other, -step)
             elif there == OPEN:
                 self._change(mine.kinds, theirs.kinds, kind, -step)
                 if b >= 0:
-                    self._change(mine.waiting, theirs.waiting, (b, key), step)
-        hope = self.hopes[mine.groups[a]]
-        hope[0] = _minus(hope[0], self.best_a[a], step)
+                    self._change(mine.waiting, theirs.waiting, b * keys + key, step)
+        group = mine.groups[a]
+        best_a, best_b = self.hopes[group]
+        self._add_hope(group, -1)
+        best_a = _minus(best_a, self.best_a[a], step)
+        if b >= 0:
+            best_b = _minus(best_b, self.best_b[b], step)
+        self.hopes[group] = (best_a, best_b)
+        self._add_hope(group, 1)
         if b < 0:
             return
-        hope[1] = _minus(hope[1], self.best_b[b], step)
         for neighbour, key, other, kind in theirs.edges[b]:
             if theirs.partner[neighbour] == OPEN:
                 self._change(theirs.kinds, mine.kinds, kind, -step)
-                self._change(theirs.waiting, mine.waiting, (b, key), step)
+                self._change(theirs.waiting, mine.waiting, b * keys + key, step)
             else:
-                self._change(theirs.waiting, mine.waiting, (neighbour, other), -step)
+                self._change(theirs.waiting, mine.waiting, neighbour * keys + other, -step)
         loops, right, shared = self.gains[a, b]
         self.won[0] += step * (loops + self._joined(a, b))
         self.won[1] += step * right
         self.won[2] += step * shared
 
-    def _change(self, counts: Counter[Key], others: Counter[Key], key: Key, by: int) -> None:
-        """Change a count; what is possible is the sum of the smaller counts of both sides."""
-        count, limit = counts[key], others[key]
+    def _change(self, counts: list[int], others: list[int], key: int, by: int) -> None:
+        """Change a count by one; what is possible is the sum of the smaller counts of both sides."""
+        count = counts[key]
         counts[key] = count + by
-        self.possible += min(count + by, limit) - min(count, limit)
+        if by > 0:
+            self.possible += count < others[key]
+        else:
+            self.possible -= count <= others[key]
+
+    def _add_hope(self, group: int, step: int) -> None:
+        mine, theirs = self.hopes[group]
+        for place in range(3):
+            self.hope[place] += step * min(mine[place], theirs[place])
 
     def _joined(self, a: int, b: int) -> int:
         """Count the wires that a and b have alike to settled pairs."""
         found = 0
-        for neighbour in {edge[0] for edge in self.wanted.edges[a]}:
+        for neighbour in self.wanted.neighbours[a]:
             there = self.wanted.partner[neighbour]
             keys = self.given.between.get((b, there)) if there >= 0 else None
             if keys is not None:
@@ -229,6 +249,7 @@ class _Search:
         self.board = _Board(task)
         self.best, self.best_worth = dict(known), worth_of(task, known)
         self.budget = budget
+        self.top: dict[int, float] = {}
         self.twins = _twins(task, self.board)
 
     def start(self) -> Domains:
@@ -252,7 +273,7 @@ class _Search:
             self.board.release(a)
 
     def _split(self, domains: Domains) -> None:
-        a = min(domains, key=lambda index: len(domains[index]))
+        a = min(domains, key=lambda index: (self.top[index], len(domains[index])))
         tried: set[object] = set()
         for b in domains[a]:
             twin = self.twins.get(b, b)
@@ -296,7 +317,9 @@ class _Search:
             board.release(a)
             if bound > self.best_worth + EPSILON:
                 found.append((-bound, b))
-        return [b for _, b in sorted(found)]
+        found.sort()
+        self.top[a] = -found[0][0] if found else 0.0
+        return [b for _, b in found]
 
 
 def _minus(total: Gains, part: Gains, step: int) -> Gains:
