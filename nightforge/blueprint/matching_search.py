@@ -56,9 +56,16 @@ class _BudgetSpentError(Exception):
     """The search has tried as many pairs as it may."""
 
 
-def search(task: Task, known: Mapping[int, int], budget: int) -> tuple[dict[int, int], bool]:
-    """Return the best matching and whether it is proven best; `budget` counts the pairs that are tried."""
-    finder = _Search(task, known, budget)
+def search(task: Task, guesses: Iterable[Mapping[int, int]], budget: int) -> tuple[dict[int, int], bool]:
+    """Return the best matching and whether it is proven best.
+
+    It starts from the best guess; a guess that cannot be beaten ends it, and later ones are not asked for.
+    `budget` counts the pairs that are tried, about 20 microseconds each.
+    """
+    finder = _Search(task, budget)
+    for guess in guesses:
+        if finder.offer(guess):
+            return finder.best, True
     try:
         finder.branch(finder.start())
     except _BudgetSpentError:
@@ -245,12 +252,20 @@ class _Board:
 class _Search:
     """Goes through the pairs depth first; every pair that the bound refutes is dropped before branching."""
 
-    def __init__(self, task: Task, known: Mapping[int, int], budget: int) -> None:
-        self.board = _Board(task)
-        self.best, self.best_worth = dict(known), worth_of(task, known)
+    def __init__(self, task: Task, budget: int) -> None:
+        self.task, self.board = task, _Board(task)
+        self.best: dict[int, int] = {}
+        self.best_worth = -1.0
         self.budget = budget
-        self.top: dict[int, float] = {}
+        self.top: dict[int, float] = {}  # the bound with the most promising partner of a node
         self.twins = _twins(task, self.board)
+
+    def offer(self, guess: Mapping[int, int]) -> bool:
+        """Keep a matching that is worth more than the best one; say whether nothing can be worth more."""
+        worth = worth_of(self.task, guess)
+        if worth > self.best_worth:
+            self.best, self.best_worth = dict(guess), worth
+        return self.board.bound() <= self.best_worth + EPSILON
 
     def start(self) -> Domains:
         """Return the partners that each wanted node could have."""
@@ -273,6 +288,7 @@ class _Search:
             self.board.release(a)
 
     def _split(self, domains: Domains) -> None:
+        # The node that loses most whatever its partner: its bounds refute more than those of a free one.
         a = min(domains, key=lambda index: (self.top[index], len(domains[index])))
         tried: set[object] = set()
         for b in domains[a]:
