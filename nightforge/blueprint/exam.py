@@ -18,9 +18,10 @@ import torch
 
 from nightforge.blueprint.answers import Author, extract_program, newest_adapter, open_author
 from nightforge.blueprint.exam_scores import Record, summarize
-from nightforge.blueprint.grading import MAX_REASONS, grade
+from nightforge.blueprint.grading import grade
 from nightforge.blueprint.leak import TrainingIndex, exposure
 from nightforge.blueprint.lessons import Lesson, Prompt, load_lesson, load_lessons
+from nightforge.blueprint.mastery import MAX_REASONS
 from nightforge.config import Config
 from nightforge.config.rungs import generation_batch
 from nightforge.core.atomic import append_jsonl, read_json, read_jsonl, sha256_text, write_json

@@ -21,7 +21,6 @@ from nightforge.blueprint.matching_search import Worth
 
 NODE_WEIGHT, WIRE_WEIGHT, PROPERTY_WEIGHT = 0.4, 0.4, 0.2
 INVALID_FACTOR = 0.5
-MAX_REASONS = 4  # lost points that pages and plans show for one answer
 PADDING_LIMIT = 2.0  # actual nodes per expected node that cost nothing beyond node F1
 
 

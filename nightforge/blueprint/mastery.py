@@ -14,7 +14,6 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from nightforge.blueprint.grading import MAX_REASONS
 from nightforge.blueprint.results import ExamRecord, convert
 from nightforge.core.atomic import read_json
 from nightforge.core.clock import utc_now
@@ -23,6 +22,7 @@ from nightforge.core.paths import Project
 
 MASTERED, LEARNING = 0.85, 0.60
 _MAX_FAILURES = 5
+MAX_REASONS = 4  # lost points that are shown for one answer
 _Z = 1.959964  # two-sided 95 %
 
 

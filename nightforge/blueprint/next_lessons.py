@@ -6,8 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from nightforge.blueprint.grading import MAX_REASONS
 from nightforge.blueprint.lessons import Lesson, load_lessons
+from nightforge.blueprint.mastery import MAX_REASONS
 from nightforge.core.atomic import read_json, read_jsonl
 from nightforge.core.clock import utc_now
 from nightforge.core.errors import InputError, NothingNewError
