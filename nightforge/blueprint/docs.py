@@ -70,8 +70,8 @@ names, the pins of functions, and the name, type and default of each variable co
 nodes do not count. score = 0.4 node F1 + 0.4 wire F1 + 0.2 property accuracy, halved if validation fails
 (opaque nodes are not valid here), 0 if the text does not parse or no node matches; above two nodes per
 expected node it is scaled down by the excess. `reasons` says in words where each point was lost: `wire
-Branch.True -> PrintString.Execute is missing`, `value PrintString.InString is "a" instead of "b"`, `extra node
-Delay`.
+Branch.True -> PrintString.Execute is missing`, `value PrintString.InString is "a" instead of "b"`, `extra
+node Delay`.
 
 ## Types
 """
