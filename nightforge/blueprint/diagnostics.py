@@ -15,6 +15,7 @@ CODES: dict[str, str] = {
     "DSL001": "the file is no UTF-8 text",
     "DSL002": "the file is larger than the limit",
     "DSL003": "more findings than are listed",
+    "DSL004": "the file cannot be read",
     "DSL101": "a character that means nothing here",
     "DSL102": "a string is not closed on its line",
     "DSL103": "an unknown escape in a string",

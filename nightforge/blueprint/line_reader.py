@@ -12,6 +12,7 @@ from nightforge.blueprint.lexer import Edit, LineError, Token, quote, tokenize
 from nightforge.blueprint.type_names import MAX_TYPE_DEPTH, type_text
 
 _CLOSERS = {"(": ")", "[": "]"}
+_BEHIND_WORDS = ("end", "arrow", "[", "]", ",", ")")  # where bare words that belong together may end
 
 
 class SkipLine(Exception):
@@ -23,6 +24,7 @@ class LineReader:
 
     def __init__(self, line: str) -> None:
         """Cut the line into tokens; errors of the lexer come first."""
+        self.line = line
         self.tokens, self.errors = tokenize(line)
         self.position = 0
 
@@ -101,16 +103,21 @@ class LineReader:
             raise self.unexpected(expected)
         return self.next().text
 
-    def rest_of_name(self, first: Token) -> None:
-        """Refuse further words behind a bare name and propose quotes around all of them."""
+    def no_words_behind(self, first: Token, expected: str) -> None:
+        """Refuse bare words that follow a bare word `first` up to a mark: they stand in quotes together."""
+        place = self.position
+        while self.tokens[place].kind in ("ident", "number"):
+            place += 1
+        if place == self.position or first.kind != "ident" or self.tokens[place].kind not in _BEHIND_WORDS:
+            return
+        text = self.line[first.column - 1 : self.tokens[place - 1].end - 1]
+        fix = Edit(first.column, len(text), quote(text), safe=True)
         token = self.peek()
-        words = self.tokens[self.position : -1]
-        if first.kind == "ident" and words and all(word.kind in ("ident", "number") for word in words):
-            text = quote(" ".join([first.text, *(word.text for word in words)]))
-            fix = Edit(first.column, words[-1].end - first.column, text, safe=True)
-            expected = f"the end of the line; a name with blanks stands in quotes: {text}"
-            raise LineError("DSL109", token.column, f"trailing text {token.text!r}", expected, fix)
-        self.expect_end()
+        message = (
+            f"trailing text {token.text!r}" if place == len(self.tokens) - 1 else f"unexpected {token.text!r}"
+        )
+        expected = f"{expected}; a text with blanks stands in quotes: {fix.text}"
+        raise LineError("DSL109", token.column, message, expected, fix)
 
     def end_point(self, expected: str) -> tuple[str, str]:
         """Read one end of a wire, `n1.Then`."""
@@ -225,7 +232,9 @@ class LineReader:
         self.not_end(opening, "'=' and a value")
         self.expect("=", f"'=' and a value for {name}")
         self.not_end(opening, "a value")
+        first = self.peek()
         value = self.value()
+        self.no_words_behind(first, "',' or ']'")
         if name in found:
             message = f"property {name!r} is given twice"
             raise LineError("DSL111", token.column, message, "each property once")

@@ -6,7 +6,8 @@ from nightforge.blueprint.lexer import Token, tokenize
 
 # What a finding may point at: ("name",) of a header, graph or variable; ("id",), ("type",), ("key", i),
 # ("value", i), ("pin", i) and ("pin type", i) of a node; ("source",), ("source pin",), ("target",),
-# ("target pin",) and ("tag",) of a wire; ("default",) of a variable; ("member", i) of a comment box.
+# ("target pin",), ("tag",) and ("statement",) of a wire; ("default",) of a variable; ("member", i) of a
+# comment box.
 Part = tuple[str] | tuple[str, int]
 _BRACKETS = {"key": "[", "value": "[", "pin": "(", "pin type": "(", "member": "("}
 
@@ -34,6 +35,8 @@ def _find(tokens: list[Token], part: Part, count: int) -> list[Token]:
             return []
         item = items[part[1]]
         return {"key": item[:1], "value": item[2:], "pin": item[1:2], "pin type": item[3:]}.get(kind, item)
+    if kind == "statement":
+        return tokens
     is_variable = tokens[0].text == "VAR"
     if kind == "name":
         return [tokens[1 if is_variable else 2]]

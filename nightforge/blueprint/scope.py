@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from nightforge.blueprint.catalog import load_catalog
 from nightforge.blueprint.diagnostics import Diagnostic, Severity
@@ -14,6 +15,14 @@ from nightforge.blueprint.pin_types import PinTypes
 from nightforge.blueprint.places import Part, locate
 from nightforge.blueprint.printer import to_text
 from nightforge.blueprint.source_map import SourceMap
+
+
+@dataclass(frozen=True, slots=True)
+class Certain:
+    """A text that can only be right in place of what a finding points at."""
+
+    text: str
+
 
 MAX_HINTS = 200  # names looked for among similar ones; the search is slow and more help nobody
 
@@ -37,9 +46,11 @@ class Findings:
         message: str,
         expected: str = "",
         severity: Severity = "error",
-        fix: Edit | str | None = None,
+        fix: Certain | str | None = None,
     ) -> None:
-        """Add a finding about a part of a line; a fix given as text replaces that part.
+        """Add a finding about a part of a line; a fix replaces that part.
+
+        A fix given as plain text is safe only where it differs from what is written in nothing but case.
 
         `place` is the line, the part and how many items its list holds (-1: not a list).
         """
@@ -47,10 +58,12 @@ class Findings:
         number, part, count = place
         line = self.text[number - 1] if number <= len(self.text) else ""
         column, length = locate(line, part, count)
-        edit = fix if isinstance(fix, Edit) else None
-        if isinstance(fix, str) and length:
+        edit = None
+        if fix is not None and length:
             written = line[column - 1 : column - 1 + length]
-            edit = Edit(column, length, fix, safe=written.strip('"').lower() == fix.strip('"').lower())
+            text = fix.text if isinstance(fix, Certain) else fix
+            same = written.strip('"').lower() == text.strip('"').lower()
+            edit = Edit(column, length, text, safe=same or isinstance(fix, Certain))
         self.found.append(Diagnostic(code, number, column, message, expected, severity, edit))
 
     def nearest(self, name: str, known: Iterable[str]) -> str | None:
