@@ -66,7 +66,7 @@ def check(
         check_nodes(scope, events, findings)
         check_wires(scope, findings)
         check_flow(scope, findings)
-    return tuple(in_order(findings.found))
+    return tuple(findings.all())
 
 
 def _check_program(bp: Blueprint, lines: SourceMap, findings: Findings) -> None:

@@ -5,10 +5,10 @@ An error inside a list is reported and the list is read on behind it, so that on
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 
-from nightforge.blueprint.graph import INT_LIMIT, MAX_DEPTH, PinSpec, Struct, Value
-from nightforge.blueprint.lexer import Edit, LineError, Token, quote, tokenize
+from nightforge.blueprint.graph import INT_LIMIT, MAX_DEPTH, MAX_ITEMS, PinSpec, Struct, Value
+from nightforge.blueprint.lexer import MAX_LINE_ERRORS, Edit, LineError, Token, quote, tokenize
 from nightforge.blueprint.type_names import MAX_TYPE_DEPTH, type_text
 
 _CLOSERS = {"(": ")", "[": "]"}
@@ -166,6 +166,7 @@ class LineReader:
             self.expect("=", f"'=' and a value for {name}")
             if name in fields:
                 raise LineError("DSL111", token.column, f"field {name!r} is given twice", "each field once")
+            _check_count(fields, token)
             fields[name] = self.value(depth + 1)
             self.not_end(opening, "','")
             if not self.at(")"):
@@ -220,6 +221,8 @@ class LineReader:
                 self.errors.append(error)
             except SkipLine:
                 pass  # among the errors already
+            if len(self.errors) >= MAX_LINE_ERRORS:
+                raise SkipLine
             if broken:
                 self.skip_to(",", closer)
             if self.next().kind != ",":
@@ -238,6 +241,7 @@ class LineReader:
         if name in found:
             message = f"property {name!r} is given twice"
             raise LineError("DSL111", token.column, message, "each property once")
+        _check_count(found, token)
         found[name] = value
 
     def _pin(self, opening: Token, found: dict[tuple[str, str], PinSpec]) -> None:
@@ -255,6 +259,7 @@ class LineReader:
         if (direction, name) in found:
             message = f"pin {direction} {name!r} is given twice"
             raise LineError("DSL111", token.column, message, "each pin once")
+        _check_count(found, token)
         found[direction, name] = pin
 
     def _id(self, opening: Token, found: dict[str, None]) -> None:
@@ -263,6 +268,12 @@ class LineReader:
         if token.text in found:
             raise LineError("DSL111", token.column, f"node {token.text!r} is given twice", "each node once")
         found[token.text] = None
+
+
+def _check_count(items: Sized, token: Token) -> None:
+    """Refuse one more item than a list may have."""
+    if len(items) >= MAX_ITEMS:
+        raise LineError("DSL113", token.column, "the list is too long", f"at most {MAX_ITEMS} items")
 
 
 def _number(token: Token) -> Value:

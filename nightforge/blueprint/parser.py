@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from nightforge.blueprint.catalog import suggestion
-from nightforge.blueprint.diagnostics import Diagnostic, from_line_error, in_order
+from nightforge.blueprint.diagnostics import MAX_FINDINGS, Diagnostic, from_line_error, in_order, too_many
 from nightforge.blueprint.graph import (
     Blueprint,
     Comment,
@@ -114,7 +114,10 @@ class _Reader:
             line.errors.append(error)
         except SkipLine:
             pass  # among the errors already
-        self.diagnostics += [from_line_error(number, error) for error in line.errors]
+        if line.errors and len(self.diagnostics) < MAX_FINDINGS:
+            self.diagnostics += [from_line_error(number, error) for error in line.errors]
+            if len(self.diagnostics) >= MAX_FINDINGS:
+                self.diagnostics.append(too_many(number))
         self.last_line = number
 
     def finish(self) -> None:

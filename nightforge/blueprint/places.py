@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from nightforge.blueprint.lexer import Token, tokenize
 
 # What a finding may point at: ("name",) of a header, graph or variable; ("id",), ("type",), ("key", i),
@@ -12,14 +14,24 @@ Part = tuple[str] | tuple[str, int]
 _BRACKETS = {"key": "[", "value": "[", "pin": "(", "pin type": "(", "member": "("}
 
 
+@lru_cache(maxsize=4)  # findings come line by line, and a line can have many
+def _tokens(line: str) -> list[Token]:
+    return tokenize(line)[0][:-1]
+
+
+@lru_cache(maxsize=4)
+def _list_items(line: str, opening: str) -> list[list[Token]]:
+    return _items(_tokens(line), opening)
+
+
 def locate(line: str, part: Part, count: int = -1) -> tuple[int, int]:
     """Return column (from 1) and length of a part of a statement; (1, 0) where the line does not show it.
 
     `count` is how many items the list should hold: a line with another number lost some; no place is sure.
     """
-    tokens = tokenize(line)[0][:-1]
+    tokens = _tokens(line)
     try:
-        found = _find(tokens, part, count)
+        found = _find_item(line, part[0], part[1], count) if len(part) == 2 else _find(tokens, part[0])
     except IndexError:
         found = []
     if not found:
@@ -27,14 +39,15 @@ def locate(line: str, part: Part, count: int = -1) -> tuple[int, int]:
     return found[0].column, found[-1].end - found[0].column
 
 
-def _find(tokens: list[Token], part: Part, count: int) -> list[Token]:
-    kind = part[0]
-    if len(part) == 2:
-        items = _items(tokens, _BRACKETS[kind])
-        if count not in (-1, len(items)):
-            return []
-        item = items[part[1]]
-        return {"key": item[:1], "value": item[2:], "pin": item[1:2], "pin type": item[3:]}.get(kind, item)
+def _find_item(line: str, kind: str, index: int, count: int) -> list[Token]:
+    items = _list_items(line, _BRACKETS[kind])
+    if count not in (-1, len(items)):
+        return []
+    item = items[index]
+    return {"key": item[:1], "value": item[2:], "pin": item[1:2], "pin type": item[3:]}.get(kind, item)
+
+
+def _find(tokens: list[Token], kind: str) -> list[Token]:
     if kind == "statement":
         return tokens
     is_variable = tokens[0].text == "VAR"

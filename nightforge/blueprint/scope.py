@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nightforge.blueprint.catalog import load_catalog
-from nightforge.blueprint.diagnostics import Diagnostic, Severity
+from nightforge.blueprint.diagnostics import MAX_FINDINGS, Diagnostic, Severity, in_order, too_many
 from nightforge.blueprint.graph import Blueprint
 from nightforge.blueprint.lexer import Edit
 from nightforge.blueprint.node_types import Definitions
@@ -38,6 +38,15 @@ class Findings:
         self.bp, self.text, self.opaque = bp, text, opaque
         self.found: list[Diagnostic] = []
         self._hints = 0
+        self._errors_left_out = False
+
+    def all(self) -> list[Diagnostic]:
+        """Return the findings in order, and at the end one for those that are not listed."""
+        found = in_order(self.found)
+        if len(found) >= MAX_FINDINGS:
+            left_out = too_many(found[-1].line)
+            found.append(left_out if self._errors_left_out else replace(left_out, severity="warning"))
+        return found
 
     def say(
         self,
@@ -54,6 +63,9 @@ class Findings:
 
         `place` is the line, the part and how many items its list holds (-1: not a list).
         """
+        if len(self.found) >= MAX_FINDINGS:
+            self._errors_left_out |= severity == "error"
+            return
         self.text = self.text or to_text(self.bp).split("\n")
         number, part, count = place
         line = self.text[number - 1] if number <= len(self.text) else ""
