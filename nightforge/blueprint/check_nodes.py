@@ -152,6 +152,13 @@ class _NodeCheck:
         if problem is None or type_name is None:
             return
         message = f"{node.type} {node.id}, {name}: {problem}"
+        entries = self.catalog.types.enums.get(type_name)
+        if entries is not None and isinstance(value, str):
+            near = self.findings.nearest(value, entries)
+            fix = f'"{near}"' if near else None
+            expected = f"an entry of {type_name}"
+            self.findings.say("DSL307", place, message + did_you_mean(near), expected, "error", fix)
+            return
         self.findings.say("DSL306", place, message, f"a value of type {type_name}")
 
     def _literal_type(self, node: Node, pin: Pin | None) -> str | None:

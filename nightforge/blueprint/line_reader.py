@@ -79,14 +79,16 @@ class LineReader:
                 "DSL110", column, message, f"{expected}, then {closer!r}", Edit(column, 0, closer)
             )
 
-    def skip_to(self, *kinds: str) -> None:
-        """Go on to the next token of a kind outside inner brackets, or to the end."""
+    def _skip_item(self, start: int, closer: str) -> None:
+        """Go on from the error to the next comma or closer outside the brackets opened since `start`."""
         depth = 0
+        for token in self.tokens[start : self.position]:
+            depth += (token.kind in "(<") - (token.kind in ")>")
         while not self.at("end"):
             kind = self.peek().kind
-            if depth == 0 and kind in kinds:
+            if depth <= 0 and kind in (",", closer):
                 return
-            depth = max(depth + (kind == "(") - (kind == ")"), 0)
+            depth += (kind in "(<") - (kind in ")>")
             self.next()
 
     # names and types
@@ -210,7 +212,7 @@ class LineReader:
         """Read items up to the closing bracket; behind a broken item the next one is tried."""
         closer = _CLOSERS[opening.kind]
         while True:
-            broken = True
+            broken, start = True, self.position
             try:
                 item()
                 self.not_end(opening, f"',' or {closer!r}")
@@ -224,7 +226,7 @@ class LineReader:
             if len(self.errors) >= MAX_LINE_ERRORS:
                 raise SkipLine
             if broken:
-                self.skip_to(",", closer)
+                self._skip_item(start, closer)
             if self.next().kind != ",":
                 return
 
