@@ -13,7 +13,7 @@ from language_cases import LANTERN, TWO_GRAPHS, program, wired_programs
 from nightforge.blueprint.canonical import canonicalize
 from nightforge.blueprint.catalog import SELF, WILDCARDS, NodeType, load_catalog
 from nightforge.blueprint.check import validate
-from nightforge.blueprint.docs import render
+from nightforge.blueprint.docs import LARGER, render
 from nightforge.blueprint.grammar import GRAMMAR
 from nightforge.blueprint.graph import Blueprint, split_type
 from nightforge.blueprint.parser import parse
@@ -199,6 +199,8 @@ def test_the_page_is_what_the_program_says() -> None:
 def test_the_example_of_page_and_prompt_is_valid_and_canonical() -> None:
     assert validate(EXAMPLE).diagnostics == ()
     assert to_text(canonicalize(program(EXAMPLE))) == EXAMPLE
+    assert [d.code for d in validate(LARGER).diagnostics] == ["DSL302"]
+    assert to_text(program(LARGER)) == LARGER
 
 
 def test_the_minimal_prompt_is_one_short_text() -> None:
