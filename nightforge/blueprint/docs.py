@@ -120,7 +120,7 @@ lines, Windows line ends and a byte-order mark are fine. The rules that are wide
 
 ```ebnf
 line     ::= statement? note?                       # blank lines and notes anywhere
-note     ::= "#" [^\n]*
+note     ::= "#" and the rest of the line
 value    ::= word | [Tt] "rue" | [Ff] "alse"          # and all values above: a bare word is a text
 pins     ::= "(" (pin ("," pin)*)? ")"              # empty brackets of pins and boxes
 name     ::= word | string                          # quotes around names that need none

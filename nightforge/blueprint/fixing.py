@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from nightforge.blueprint.check import validate
+from nightforge.blueprint.check import Validation, validate
 from nightforge.blueprint.diagnostics import Diagnostic
 from nightforge.blueprint.graph import Blueprint
-from nightforge.blueprint.lexer import comment_of, tokenize
+from nightforge.blueprint.lexer import Edit, comment_of, tokenize
 from nightforge.blueprint.parser import parse, split_lines
 from nightforge.blueprint.printer import to_text
 from nightforge.blueprint.source_map import SourceMap, layout
@@ -73,11 +73,13 @@ class Notes:
 
 def fix(text: str) -> Fixed:
     """Return a text in its one spelling, or as it is where an error remains that no safe correction mends."""
-    lines, changes = _correct(list(split_lines(text)))
+    first = validate(text)
+    lines, last, changes = _correct(list(split_lines(text)), first)
+    if last.errors:
+        return Fixed(text, errors=first.errors)
     result = parse("\n".join(lines))
-    errors = validate("\n".join(lines)).errors
-    if result.blueprint is None or errors:
-        return Fixed(text, errors=validate(text).errors)
+    if result.blueprint is None:
+        raise AssertionError("a text without errors has no program")
     written = with_notes(result.blueprint, result.lines, Notes.of(result.lines.text))
     if _notes_of(written) != _notes_of(text) or parse(written).blueprint != result.blueprint:
         raise AssertionError(f"rewriting would lose something:\n{written}")
@@ -101,29 +103,31 @@ def with_notes(bp: Blueprint, lines: SourceMap, notes: Notes) -> str:
     return "\n".join([*out, *notes.last]) + "\n"
 
 
-def _correct(lines: list[str]) -> tuple[list[str], dict[int, Change]]:
-    """Apply safe corrections until none is left; returns the lines and, by number, what was changed."""
+def _correct(lines: list[str], validation: Validation) -> tuple[list[str], Validation, dict[int, Change]]:
+    """Apply safe corrections until none is left.
+
+    Takes what is said about the lines; returns them corrected, what is said about them now, and by line
+    number what was changed.
+    """
     changes: dict[int, Change] = {}
     for _ in range(MAX_ROUNDS):
-        edits: dict[int, list[Diagnostic]] = {}
-        for found in validate("\n".join(lines)).diagnostics:
+        edits: dict[int, list[Edit]] = {}
+        for found in validation.diagnostics:
             if found.fix is not None and found.fix.safe:
-                edits.setdefault(found.line, []).append(found)
+                edits.setdefault(found.line, []).append(found.fix)
         if not edits:
             break
-        for number, diagnostics in edits.items():
-            before = _code(lines[number - 1])
-            lines[number - 1] = _apply(lines[number - 1], diagnostics)
-            earlier = changes.get(number)
-            first = earlier.before if earlier else before
-            changes[number] = Change(number, first, _code(lines[number - 1]))
-    return lines, changes
+        for number, of_line in edits.items():
+            before = changes[number].before if number in changes else _code(lines[number - 1])
+            lines[number - 1] = _apply(lines[number - 1], of_line)
+            changes[number] = Change(number, before, _code(lines[number - 1]))
+        validation = validate("\n".join(lines))
+    return lines, validation, changes
 
 
-def _apply(line: str, found: list[Diagnostic]) -> str:
+def _apply(line: str, edits: list[Edit]) -> str:
     """Apply the corrections of one line from right to left; of two that overlap the right one."""
     limit = len(line) + 1
-    edits = [diagnostic.fix for diagnostic in found if diagnostic.fix is not None]
     for edit in sorted(edits, key=lambda e: e.column, reverse=True):
         start, end = edit.column - 1, edit.column - 1 + edit.length
         if end <= limit:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from nightforge.blueprint.catalog import load_catalog
 from nightforge.blueprint.diagnostics import MAX_FINDINGS, Diagnostic, Severity, in_order, too_many
@@ -81,11 +82,14 @@ class Findings:
     def nearest(self, name: str, known: Iterable[str]) -> str | None:
         """Return the known name most like a written one, or None where none is near."""
         self._hints += 1
-        if self._hints > MAX_HINTS:
-            return None
-        lowered = {entry.lower(): entry for entry in known}
-        close = difflib.get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)
-        return lowered[close[0]] if close else None
+        return _nearest(name, tuple(known)) if self._hints <= MAX_HINTS else None
+
+
+@lru_cache(maxsize=1024)  # the same misspelling comes up again and again, in one text and in its next version
+def _nearest(name: str, known: tuple[str, ...]) -> str | None:
+    lowered = {entry.lower(): entry for entry in known}
+    close = difflib.get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)
+    return lowered[close[0]] if close else None
 
 
 def did_you_mean(name: str | None) -> str:
