@@ -74,7 +74,8 @@ def _check_program(bp: Blueprint, lines: SourceMap, findings: Findings) -> None:
     if not types.is_class(bp.parent) and "PARENT" in dict(lines.header):
         near = findings.nearest(bp.parent, types.classes)
         message = f"parent class {bp.parent!r} is not in the catalog{did_you_mean(near)}"
-        findings.say("DSL204", (lines.parent, ("name",), -1), message, "", "warning", near)
+        expected = "a class such as Actor, or one of the project (BP_..., WBP_...)"
+        findings.say("DSL204", (lines.parent, ("name",), -1), message, expected, "warning", near)
     seen: set[str] = set()
     for variable, line in zip(bp.variables, lines.variables, strict=True):
         if variable.name in seen:

@@ -149,8 +149,9 @@ Every finding has a code that keeps its meaning, line, column, what was expected
 a fix: the text that belongs at that place. One pass lists all findings, several of one line among them;
 what only follows from a line that could not be read is not reported again. A program with an error is
 not valid; warnings are DSL204, DSL302, DSL409, DSL501 and DSL502, the tag of the consumer (DSL410), a
-timer for an unknown event (DSL312), an unknown type in a signature (DSL207) and a type that an opaque
-node may know better (DSL405).
+timer for an unknown event (DSL312), an unknown type in a signature (DSL207), a call that brings a
+signature of its own because what it calls stands elsewhere (DSL314) and a type that an opaque node may
+know better (DSL405).
 
 | Code | Meaning |
 |---|---|

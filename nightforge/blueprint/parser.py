@@ -282,9 +282,16 @@ def _refuse_literal(line: LineReader) -> None:
     is_word = token.kind == "ident" and token.text.lower() in ("true", "false") and line.peek(1).kind != "."
     if token.kind in ("number", "string", "(") or is_word:
         message = "a data wire starts at an output pin, not at a literal"
-        raise LineError(
-            "DSL112", token.column, message, "a property on the node instead: NODE n2: Type [Pin=value]"
-        )
+        raise LineError("DSL112", token.column, message, _as_property(token, line))
+
+
+def _as_property(literal: Token, line: LineReader) -> str:
+    """Write the property that a literal at a wire stands for, as far as the line says which."""
+    head, arrow, tail = line.line[literal.column - 1 :].partition("->")
+    node_id, point, pin = tail.partition("[")[0].strip().partition(".")
+    if not arrow or not point:
+        return "a property on the node instead: NODE n2: Type [Pin=value]"
+    return f"a property on the node instead: NODE {node_id}: ... [{pin}={head.strip()}]"
 
 
 def _ids_of_wire(line: LineReader) -> set[str]:

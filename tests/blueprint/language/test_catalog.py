@@ -180,7 +180,7 @@ LINE_RULES = ("var", "node", "exec", "data", "comment", "function")
 LINES = [re.compile(as_regex(rule, ("struct", "type"))) for rule in LINE_RULES]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(LINES).flatmap(lambda line: st.from_regex(line, fullmatch=True)))
 def test_every_line_of_the_grammar_parses(line: str) -> None:
     text = "BLUEPRINT: A\nPARENT: Actor\nGRAPH: EventGraph\n" + line

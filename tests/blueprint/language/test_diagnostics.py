@@ -217,7 +217,7 @@ notes = st.text(st.characters(blacklist_categories=("Cs", "Cc", "Zl", "Zp")), ma
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(wired_programs() | st.sampled_from([program(LANTERN), program(TWO_GRAPHS)]), st.data())
 def test_fixing_never_loses_a_note_or_a_statement(bp: object, data: st.DataObject) -> None:
     out = []

@@ -83,7 +83,13 @@ def survives(text: str) -> None:
     validation = validate(text)
     lines = text.count("\n") + text.count("\r") + 1
     for found in validation.diagnostics:
-        assert found.code in CODES and found.message and 1 <= found.line <= lines and found.column >= 1
+        assert (
+            found.code in CODES
+            and found.message
+            and found.expected
+            and 1 <= found.line <= lines
+            and found.column >= 1
+        )
     if validation.blueprint is not None:
         assert parse(to_text(validation.blueprint)).blueprint == validation.blueprint
     fixed = fix(text)

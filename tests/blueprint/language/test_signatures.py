@@ -103,6 +103,14 @@ def test_what_does_not_agree_with_a_signature_is_found(case: str) -> None:
     assert any(message in d.message for d in found), validate(HEALING.replace(old, new, 1)).diagnostics
 
 
+def test_a_call_with_a_signature_of_its_own_may_call_what_stands_elsewhere() -> None:
+    alone = 'NODE n2: CallFunction [FunctionName="Far"]'
+    with_pins = f"{alone} (in Amount: Float)"
+    assert [d.code for d in validate(body(alone)).errors] == ["DSL314"]
+    assert validate(body(with_pins)).errors == ()
+    assert "DSL314" in [d.code for d in validate(body(with_pins)).diagnostics]
+
+
 def test_a_macro_without_exec_pins_is_pure_and_needs_no_entry() -> None:
     macro = "MACRO: Half (in Whole: Float, out Part: Float)\nNODE n1: FunctionResult [Part=2.0]\n"
     call = 'NODE n2: CallMacro [MacroName="Half", Whole=4.0]'
