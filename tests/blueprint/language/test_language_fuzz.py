@@ -50,7 +50,7 @@ PIECES += [
     "T",
     "Self",
 ]
-SLOWEST_S = 5.0  # of one small text on a busy machine; a hang is minutes
+SLOWEST_S = 2.0  # processor time of one small text; a hang is minutes
 
 
 def mutated(rng: Random) -> str:
@@ -79,7 +79,7 @@ DAMAGES: tuple[Callable[[Random, str, int], str], ...] = (
 
 def survives(text: str) -> None:
     """Hold a text to what is promised of any text."""
-    started = time.perf_counter()
+    started = time.process_time()
     validation = validate(text)
     lines = text.count("\n") + text.count("\r") + 1
     for found in validation.diagnostics:
@@ -94,7 +94,7 @@ def survives(text: str) -> None:
         assert parse(to_text(validation.blueprint)).blueprint == validation.blueprint
     fixed = fix(text)
     assert fixed.text == text if fixed.errors else validate(fixed.text).valid
-    assert time.perf_counter() - started < SLOWEST_S
+    assert time.process_time() - started < SLOWEST_S
 
 
 def run(cases: int, seed: int) -> None:
