@@ -1,0 +1,287 @@
+"""Turns one raw node into a node of the language: by its catalog entry where that says all of it, else opaque.
+
+Nothing is dropped that carries meaning. What neither a pin nor a declared property can say stays as a property
+`@Key` with the raw text: body keys under their name, a pin's literal that its type can't write (or that a wire
+covers) as `@Pin.DefaultValue`, nested objects as `@Object(n)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass, field
+
+from nightforge.blueprint.catalog import NodeType, load_catalog
+from nightforge.blueprint.clipboard.defaults import literal, user_defaults
+from nightforge.blueprint.clipboard.identity import Identity, identify, known_type
+from nightforge.blueprint.clipboard.objects import RawObject, RawPin, object_path
+from nightforge.blueprint.clipboard.pin_types import pin_type
+from nightforge.blueprint.clipboard.tokens import quoted, unquote
+from nightforge.blueprint.graph import Node, PinSpec, Value
+
+# what the editor writes for itself: where a box stands, how it is shown, what the last compile said
+NOISE = frozenset(
+    "NodePosX NodePosY NodeWidth NodeHeight NodeGuid AdvancedPinDisplay ErrorType ErrorMsg bHasCompilerMessage "
+    "bCommentBubblePinned bCommentBubbleVisible bCommentBubbleVisible_InDetailsPanel NodeUpgradeMessage".split()
+)
+# what follows from the function, event or pins of a node the catalog knows
+_DERIVED = frozenset(
+    "bIsPureFunc bDefaultsToPureFunc bIsConstFunc bOverrideFunction bInternalEvent bIsEditable OperationName "
+    "NumAdditionalInputs ResolvedWildcardType PinNames MacroGraphReference MacroGraph EventSignatureName "
+    "EventSignatureClass".split()
+)
+_OUTER_PIN = "Pin:"
+
+
+@dataclass(slots=True)
+class Built:
+    """A translated node with the names of its pins by their place in the raw node, and its literals kept."""
+
+    node: Node
+    pin_names: dict[int, str]
+    opaque: bool
+    literals: dict[int, tuple[str, ...]] = field(default_factory=dict)  # pin -> names of its properties
+
+
+def build_node(raw: RawObject, node_id: str, wired: Set[int], force_opaque: bool = False) -> Built:
+    """Translate a node; `wired` are the places of its pins with a wire."""
+    given = {place: found for place, pin in enumerate(raw.pins) if (found := user_defaults(pin))}
+    if not force_opaque:
+        identity = identify(raw)
+        found = known_type(identity)
+        if found is not None:
+            built = _Known(raw, node_id, wired, given, *found).build(identity)
+            if built is not None:
+                return built
+    return _opaque(raw, node_id, wired, given)
+
+
+def literal_properties(
+    pin: RawPin, name: str, type_name: str, given: dict[str, str], is_wired: bool
+) -> list[tuple[str, Value]]:
+    """Return the properties that keep the literal of a pin: one under its name, or its raw fields."""
+    value = None if is_wired else literal(type_name, pin, given)
+    if value is not None:
+        return [(name, value)]
+    return [(f"@{name}.{key}", raw) for key, raw in given.items()]
+
+
+def raw_properties(raw: RawObject, consumed: Set[str]) -> list[tuple[str, Value]]:
+    """Return the body keys that are not noise and not consumed, and what else the object holds."""
+    kept: dict[str, Value] = {}
+    for key, value in raw.body:
+        if key in NOISE or key in consumed or key.partition("(")[0] in consumed:
+            continue
+        kept[f"@{key}"] = value  # repeated keys: the editor keeps the last one too
+    for index, line in enumerate(raw.custom):
+        kept[f"@CustomProperties({index})"] = line
+    for index, child in enumerate(raw.children):
+        kept[f"@Object({index})"] = quoted("\n".join(block_lines(child)))
+    return list(kept.items())
+
+
+def block_lines(block: RawObject) -> list[str]:
+    """Write an object that is no node of the graph, with everything in it, as lines."""
+    lines = [f'Begin Object Class={block.class_path} Name="{block.name}"']
+    for child in block.children:
+        lines += block_lines(child)
+    lines += [f"{key}={value}" for key, value in block.body]
+    for pin in block.pins:
+        lines.append("CustomProperties Pin (" + ",".join(f"{k}={v}" for k, v in pin.fields.items()) + ")")
+    lines += [user_pin_line(pin) for pin in block.user_pins]
+    return [*lines, *block.custom, "End Object"]
+
+
+def user_pin_line(pin: dict[str, str]) -> str:
+    """Write a user pin of a custom event or function as the editor does."""
+    return "CustomProperties UserDefinedPin (" + ",".join(f"{k}={v}" for k, v in pin.items()) + ")"
+
+
+def path_name(reference: str) -> str:
+    """Return the type an engine path means if that name leads back to it, else the path."""
+    types = load_catalog().types
+    path = object_path(reference)[1]
+    name = types.name_of(path)
+    return name if name is not None and types.path(name) == path else path
+
+
+class _Known:
+    """The translation of one node by its catalog entry; `build` returns None where the entry can't say all."""
+
+    def __init__(
+        self,
+        raw: RawObject,
+        node_id: str,
+        wired: Set[int],
+        given: dict[int, dict[str, str]],
+        node_type: NodeType,
+        told: bool,
+    ) -> None:
+        self.raw, self.node_id, self.wired, self.given = raw, node_id, wired, given
+        self.type, self.told = node_type, told
+        self.properties: list[tuple[str, Value]] = []
+        self.consumed: set[str] = set(_DERIVED)
+        self.class_pins: set[int] = set()
+        self.pin_names: dict[int, str] = {}
+        self.literals: dict[int, tuple[str, ...]] = {}
+        self.signature: list[PinSpec] = []
+
+    def build(self, identity: Identity) -> Built | None:
+        if not self._references(identity) or not self._declared(identity) or not self._pins():
+            return None
+        properties = self.properties + raw_properties(self.raw, self.consumed)
+        if len(dict(properties)) < len(properties) or not self._user_pins():
+            return None
+        node = Node(self.node_id, self.type.name, tuple(properties), tuple(self.signature))
+        return Built(node, self.pin_names, False, self.literals)
+
+    def _references(self, identity: Identity) -> bool:
+        """Consume the references that the node type itself stands for."""
+        target = self.type.unreal
+        for key, reference in identity.members.items():
+            if reference.name != target.member or not reference.plain or reference.scope:
+                continue
+            if reference.self_context and reference.guid:
+                return False  # a function of the user that happens to be called like one of the engine
+            self.consumed.add(key)
+        for key, value in target.body:
+            if self.raw.get(key) == value:
+                self.consumed.add(key)
+        if target.cast_to:
+            self.consumed.add("TargetType")
+        if target.delegate:
+            self.consumed |= {"DelegateOwnerClass", "DelegatePropertyName"}
+        return self.told or not target.member
+
+    def _declared(self, identity: Identity) -> bool:
+        """Read the declared properties from where the catalog says the engine keeps them."""
+        for entry in self.type.properties:
+            place, _, part = entry.unreal.partition(".")
+            if entry.unreal.startswith(_OUTER_PIN):
+                value = self._from_pin(entry.unreal.removeprefix(_OUTER_PIN))
+            elif part:
+                reference = identity.members.get(place)
+                if reference is None or not reference.plain or reference.scope or reference.owner:
+                    return False
+                value = reference.name
+                self.consumed.add(place)
+            else:
+                given = self.raw.get(place)
+                value = None if given is None else self._name_in(given)
+                self.consumed.add(place)
+            if value:
+                self.properties.append((entry.name, value))
+            elif entry.required:
+                return False
+        return True
+
+    def _name_in(self, raw: str) -> str:
+        return path_name(raw) if "'" in raw or raw.strip('"').startswith("/") else unquote(raw)
+
+    def _from_pin(self, name: str) -> str | None:
+        """Return the class or asset chosen on a pin that the language shows as a property."""
+        for place, pin in enumerate(self.raw.pins):
+            if pin.name == name and not pin.is_output:
+                if place in self.wired:
+                    return None
+                self.class_pins.add(place)
+                given = self.given.get(place, {})
+                if len(given) != 1:
+                    return None
+                return path_name(next(iter(given.values())))
+        return None
+
+    def _pins(self) -> bool:
+        seen: set[tuple[bool, str]] = set()
+        for place, pin in enumerate(self.raw.pins):
+            if place in self.class_pins:
+                entry = next(e for e in self.type.properties if e.unreal == _OUTER_PIN + pin.name)
+                self.literals[place] = (entry.name,)
+                continue
+            keep = place in self.wired or place in self.given
+            if pin.hidden and not keep:
+                continue
+            name = self._name(pin)
+            known = None if name is None else self._known_pin(name, pin.is_output)
+            if known is None or name is None:
+                if known is None and not keep and not self._has_user_pins(pin.is_output):
+                    continue
+                name = pin.name
+                if self._known_pin(name, pin.is_output) is not None:
+                    return False  # the catalog means another pin by this name
+                self.signature.append(PinSpec("out" if pin.is_output else "in", name, pin_type(pin)))
+            elif known.is_exec != pin.is_exec:
+                return False
+            elif known.dynamic and not keep:
+                self.signature.append(PinSpec("out" if pin.is_output else "in", name, pin_type(pin)))
+            if (pin.is_output, name) in seen:
+                return False
+            seen.add((pin.is_output, name))
+            self.pin_names[place] = name
+            if place in self.given:
+                known_type_name = known.type if known is not None and known.type.isidentifier() else ""
+                type_name = known_type_name if known_type_name not in ("", "T", "K", "V") else pin_type(pin)
+                kept = literal_properties(pin, name, type_name, self.given[place], place in self.wired)
+                self.properties += kept
+                self.literals[place] = tuple(key for key, _ in kept)
+        return self._has_all_exec_pins(seen)
+
+    def _has_all_exec_pins(self, seen: Set[tuple[bool, str]]) -> bool:
+        """Say whether the raw node has every exec pin of the entry: a pure form of an exec node has not."""
+        sides = ((False, self.type.inputs), (True, self.type.outputs))
+        return all(
+            (side, pin.name) in seen for side, pins in sides for pin in pins if pin.is_exec and not pin.dynamic
+        )
+
+    def _has_user_pins(self, is_output: bool) -> bool:
+        return ("out" if is_output else "in") in self.type.user_pins
+
+    def _known_pin(self, name: str, is_output: bool):  # type: ignore[no-untyped-def]
+        return self.type.output(name) if is_output else self.type.input(name)
+
+    def _name(self, pin: RawPin) -> str | None:
+        """Return the name in the language of an engine pin; `{VarName}` stands for that property."""
+        side, named = ("output", self.type.ue_outputs) if pin.is_output else ("input", self.type.ue_inputs)
+        values = dict(self.properties)
+        for own in self.type.outputs if pin.is_output else self.type.inputs:
+            pattern = named.get(own.name, own.name)
+            if pattern.startswith("{") and values.get(pattern[1:-1]) == pin.name:
+                return own.name
+        return self.type.dsl_pin(pin.name, side)  # type: ignore[arg-type]
+
+    def _user_pins(self) -> bool:
+        """Keep the defaults of user pins; the pins themselves are in the signature."""
+        return not any("PinDefaultValue" in pin for pin in self.raw.user_pins)
+
+
+def _opaque(raw: RawObject, node_id: str, wired: Set[int], given: dict[int, dict[str, str]]) -> Built:
+    """Keep a node as it is: class, body keys, every pin that shows or carries something, literals."""
+    properties = raw_properties(raw, frozenset())
+    for index, pin_fields in enumerate(raw.user_pins):
+        properties.append((f"@UserDefinedPin({index})", user_pin_line(pin_fields).partition(" (")[2]))
+    signature: list[PinSpec] = []
+    names: dict[int, str] = {}
+    literals: dict[int, tuple[str, ...]] = {}
+    used: set[tuple[bool, str]] = set()
+    for place, pin in enumerate(raw.pins):
+        if pin.hidden and place not in wired and place not in given:
+            continue
+        name = _free_name(pin, used)
+        names[place] = name
+        type_name = pin_type(pin)
+        signature.append(PinSpec("out" if pin.is_output else "in", name, type_name))
+        if place in given:
+            kept = literal_properties(pin, name, type_name, given[place], place in wired)
+            properties += kept
+            literals[place] = tuple(key for key, _ in kept)
+    node = Node(node_id, identify(raw).node_class, tuple(properties), tuple(signature))
+    return Built(node, names, True, literals)
+
+
+def _free_name(pin: RawPin, used: set[tuple[bool, str]]) -> str:
+    """Return the pin's name; a second pin of that name on the same side gets a number."""
+    name, count = pin.name, 2
+    while (pin.is_output, name) in used:
+        name = f"{pin.name} ({count})"
+        count += 1
+    used.add((pin.is_output, name))
+    return name
