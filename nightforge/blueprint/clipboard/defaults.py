@@ -14,7 +14,8 @@ _INT = re.compile(r"[+-]?\d{1,19}", re.ASCII)
 _FLOAT = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
 _TEXT_MACROS = ("INVTEXT(", "NSLOCTEXT(", "LOCTEXT(", "LOCTABLE(", "LOCGEN_")
 _CLASS_DEFAULT = "Default__"  # the engine's own object behind a static function's hidden target
-_OBJECT_KINDS = ("object", "class", "interface", "softobject", "softclass")
+_OBJECT_KINDS = ("object", "class", "interface")
+_SOFT_KINDS = ("softobject", "softclass")
 _TEXT_KINDS = ("string", "name")
 
 
@@ -39,20 +40,32 @@ def user_defaults(pin: RawPin) -> dict[str, str]:
     return found
 
 
-def literal(type_name: str, pin: RawPin, given: dict[str, str]) -> Value | None:
-    """Return what the author set on a pin as a literal of a type, or None where the language has none for it."""
+def literal(type_name: str, pin: RawPin, given: dict[str, str], opaque: bool) -> Value | None:
+    """Return what the author set on a pin as a literal of a type, or None where the language has none for it.
+
+    On opaque nodes the editor's own text will do where the type has no such literal.
+    """
     if len(given) != 1:
         return None
     ((kind, raw),) = given.items()
+    if kind != default_field(pin.category):
+        return None
     if kind == "DefaultTextValue":
         return _text(raw)
     text = unquote(raw)
     if kind == "DefaultObject":
         return _object(text)
-    value = text if pin.category in _OBJECT_KINDS else read_value(type_name, text)
+    value = text if pin.category in _SOFT_KINDS else read_value(type_name, text)
     if value is None or value_problem(type_name, value) is not None:
-        return None
+        return text if opaque and not isinstance(value, Struct) else None
     return value
+
+
+def default_field(category: str) -> str:
+    """Return the field in which the editor keeps the literal of a pin of a category."""
+    if category in _OBJECT_KINDS:
+        return "DefaultObject"
+    return "DefaultTextValue" if category == "text" else "DefaultValue"
 
 
 def read_value(type_name: str, text: str) -> Value | None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from nightforge.blueprint.clipboard.identity import member
 from nightforge.blueprint.clipboard.kinds import is_comment, is_graph, is_node
 from nightforge.blueprint.clipboard.objects import Place, RawObject, place_of
 
 UNNAMED_GRAPH = "EventGraph"
 ENTRY_CLASS, RESULT_CLASS, TUNNEL_CLASS = "K2Node_FunctionEntry", "K2Node_FunctionResult", "K2Node_Tunnel"
+_ENDS = (ENTRY_CLASS, RESULT_CLASS)
 
 
 @dataclass(slots=True)
@@ -56,11 +58,21 @@ def group(blocks: Iterable[RawObject]) -> list[RawAsset]:
         (graph.comments if is_comment(block) else graph.nodes).append(block)
     assets: dict[str, RawAsset] = {}
     for graph in graphs.values():
+        if not graph.place.graph:
+            graph.name = _function_name(graph) or graph.name
         asset = assets.setdefault(graph.place.asset, RawAsset(graph.place))
         asset.graphs.append(graph)
         for node in graph.nodes:
             _take_inner(node, graph, asset)
     return list(assets.values())
+
+
+def _function_name(graph: RawGraph) -> str:
+    """Return the name of a function whose text has no ExportPath, from its entry or result."""
+    if graph.kind != "function":
+        return ""
+    references = [member(node.get("FunctionReference")) for node in graph.nodes if node.class_name in _ENDS]
+    return next((reference.name for reference in references if reference is not None and reference.name), "")
 
 
 def _take_inner(node: RawObject, outer: RawGraph, asset: RawAsset) -> None:

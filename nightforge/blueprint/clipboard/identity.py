@@ -9,7 +9,7 @@ from nightforge.blueprint.clipboard.objects import RawObject, object_path
 from nightforge.blueprint.clipboard.tokens import ValueCutError, struct, unquote
 
 GRAPH_MODULE = "BlueprintGraph"
-CALL_CLASSES = ("K2Node_CallFunction",)
+AUTOMATIC_NAMES = ("BndEvt__", "InpAxisEvt_", "InpActEvt_", "InpAxisKeyEvt_")  # named by the editor, not by people
 _ZERO_GUID = "0" * 32
 
 # body keys that hold a member reference, (MemberParent=..,MemberName=..)
@@ -134,4 +134,4 @@ def names(node: RawObject) -> list[str]:
         found.append(macro[1])
     found += [unquote(value) for key in _NAME_KEYS if (value := node.get(key))]
     found += [object_path(value)[1] for key in _PATH_KEYS if (value := node.get(key))]
-    return [name for name in dict.fromkeys(found) if name and name != "None"]
+    return [n for n in dict.fromkeys(found) if n not in ("", "None") and not n.startswith(AUTOMATIC_NAMES)]

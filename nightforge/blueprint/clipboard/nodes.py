@@ -7,12 +7,13 @@ covers) as `@Pin.DefaultValue`, nested objects as `@Object(n)`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Set
 from dataclasses import dataclass, field
 
-from nightforge.blueprint.catalog import NodeType, load_catalog
+from nightforge.blueprint.catalog import WILDCARDS, NodeType, Pin, load_catalog
 from nightforge.blueprint.clipboard.defaults import literal, user_defaults
-from nightforge.blueprint.clipboard.identity import Identity, identify, known_type
+from nightforge.blueprint.clipboard.identity import AUTOMATIC_NAMES, Identity, catalog_class, identify
 from nightforge.blueprint.clipboard.objects import RawObject, RawPin, object_path
 from nightforge.blueprint.clipboard.pin_types import pin_type
 from nightforge.blueprint.clipboard.tokens import quoted, unquote
@@ -30,6 +31,7 @@ _DERIVED = frozenset(
     "EventSignatureClass".split()
 )
 _OUTER_PIN = "Pin:"
+_TYPE_PARTS = re.compile(r"\w+")
 
 
 @dataclass(slots=True)
@@ -42,24 +44,21 @@ class Built:
     literals: dict[int, tuple[str, ...]] = field(default_factory=dict)  # pin -> names of its properties
 
 
-def build_node(raw: RawObject, node_id: str, wired: Set[int], force_opaque: bool = False) -> Built:
-    """Translate a node; `wired` are the places of its pins with a wire."""
+def build_node(raw: RawObject, node_id: str, wired: Set[int], known: tuple[NodeType, bool] | None) -> Built:
+    """Translate a node; `wired` are the places of its pins with a wire, `known` what `known_type` says of it."""
     given = {place: found for place, pin in enumerate(raw.pins) if (found := user_defaults(pin))}
-    if not force_opaque:
-        identity = identify(raw)
-        found = known_type(identity)
-        if found is not None:
-            built = _Known(raw, node_id, wired, given, *found).build(identity)
-            if built is not None:
-                return built
+    if known is not None:
+        built = _Known(raw, node_id, wired, given, *known).build(identify(raw))
+        if built is not None:
+            return built
     return _opaque(raw, node_id, wired, given)
 
 
 def literal_properties(
-    pin: RawPin, name: str, type_name: str, given: dict[str, str], is_wired: bool
+    pin: RawPin, name: str, type_name: str, given: dict[str, str], *, is_wired: bool, opaque: bool
 ) -> list[tuple[str, Value]]:
     """Return the properties that keep the literal of a pin: one under its name, or its raw fields."""
-    value = None if is_wired else literal(type_name, pin, given)
+    value = None if is_wired else literal(type_name, pin, given, opaque)
     if value is not None:
         return [(name, value)]
     return [(f"@{name}.{key}", raw) for key, raw in given.items()]
@@ -87,13 +86,26 @@ def block_lines(block: RawObject) -> list[str]:
     lines += [f"{key}={value}" for key, value in block.body]
     for pin in block.pins:
         lines.append("CustomProperties Pin (" + ",".join(f"{k}={v}" for k, v in pin.fields.items()) + ")")
-    lines += [user_pin_line(pin) for pin in block.user_pins]
+    lines += [f"CustomProperties UserDefinedPin {user_pin_text(pin)}" for pin in block.user_pins]
     return [*lines, *block.custom, "End Object"]
 
 
-def user_pin_line(pin: dict[str, str]) -> str:
-    """Write a user pin of a custom event or function as the editor does."""
-    return "CustomProperties UserDefinedPin (" + ",".join(f"{k}={v}" for k, v in pin.items()) + ")"
+def user_pin_text(pin: dict[str, str]) -> str:
+    """Write the fields of a user pin of a custom event or function as the editor does."""
+    return "(" + ",".join(f"{key}={value}" for key, value in pin.items()) + ")"
+
+
+def ordered(
+    defaults: list[tuple[str, Value]], body: list[tuple[str, Value]]
+) -> list[tuple[str, Value]]:
+    """Put literals before body keys, and literals that could not be written as such last."""
+    plain = [item for item in defaults if not item[0].startswith("@")]
+    return plain + body + [item for item in defaults if item[0].startswith("@")]
+
+
+def inputs_first(pins: list[PinSpec]) -> tuple[PinSpec, ...]:
+    """Order a signature: inputs before outputs, each side as in the editor."""
+    return tuple(sorted(pins, key=lambda pin: pin.direction))
 
 
 def path_name(reference: str) -> str:
@@ -119,6 +131,7 @@ class _Known:
         self.raw, self.node_id, self.wired, self.given = raw, node_id, wired, given
         self.type, self.told = node_type, told
         self.properties: list[tuple[str, Value]] = []
+        self.defaults: list[tuple[str, Value]] = []
         self.consumed: set[str] = set(_DERIVED)
         self.class_pins: set[int] = set()
         self.pin_names: dict[int, str] = {}
@@ -128,15 +141,23 @@ class _Known:
     def build(self, identity: Identity) -> Built | None:
         if not self._references(identity) or not self._declared(identity) or not self._pins():
             return None
-        properties = self.properties + raw_properties(self.raw, self.consumed)
-        if len(dict(properties)) < len(properties) or not self._user_pins():
+        if any("PinDefaultValue" in pin for pin in self.raw.user_pins):
+            return None  # the signature of a custom event has no place for it
+        order = {pin.name: index for index, pin in enumerate(self.type.inputs)}
+        self.defaults.sort(key=lambda item: order.get(item[0], len(order)))
+        properties = self.properties + ordered(self.defaults, raw_properties(self.raw, self.consumed))
+        if len(dict(properties)) < len(properties):
             return None
-        node = Node(self.node_id, self.type.name, tuple(properties), tuple(self.signature))
+        node = Node(self.node_id, self.type.name, tuple(properties), inputs_first(self.signature))
         return Built(node, self.pin_names, False, self.literals)
 
     def _references(self, identity: Identity) -> bool:
         """Consume the references that the node type itself stands for."""
         target = self.type.unreal
+        if target.delegate:
+            self.consumed |= {"DelegateOwnerClass", "DelegatePropertyName", "EventReference"}
+            if unquote(self.raw.get("CustomFunctionName") or "").startswith(AUTOMATIC_NAMES):
+                self.consumed.add("CustomFunctionName")
         for key, reference in identity.members.items():
             if reference.name != target.member or not reference.plain or reference.scope:
                 continue
@@ -148,8 +169,6 @@ class _Known:
                 self.consumed.add(key)
         if target.cast_to:
             self.consumed.add("TargetType")
-        if target.delegate:
-            self.consumed |= {"DelegateOwnerClass", "DelegatePropertyName"}
         return self.told or not target.member
 
     def _declared(self, identity: Identity) -> bool:
@@ -218,10 +237,13 @@ class _Known:
             seen.add((pin.is_output, name))
             self.pin_names[place] = name
             if place in self.given:
-                known_type_name = known.type if known is not None and known.type.isidentifier() else ""
-                type_name = known_type_name if known_type_name not in ("", "T", "K", "V") else pin_type(pin)
-                kept = literal_properties(pin, name, type_name, self.given[place], place in self.wired)
-                self.properties += kept
+                type_name = pin_type(pin)
+                if known is not None and not set(WILDCARDS) & set(_TYPE_PARTS.findall(known.type)):
+                    type_name = known.type
+                kept = literal_properties(
+                    pin, name, type_name, self.given[place], is_wired=place in self.wired, opaque=False
+                )
+                self.defaults += kept
                 self.literals[place] = tuple(key for key, _ in kept)
         return self._has_all_exec_pins(seen)
 
@@ -235,29 +257,26 @@ class _Known:
     def _has_user_pins(self, is_output: bool) -> bool:
         return ("out" if is_output else "in") in self.type.user_pins
 
-    def _known_pin(self, name: str, is_output: bool):  # type: ignore[no-untyped-def]
+    def _known_pin(self, name: str, is_output: bool) -> Pin | None:
         return self.type.output(name) if is_output else self.type.input(name)
 
     def _name(self, pin: RawPin) -> str | None:
         """Return the name in the language of an engine pin; `{VarName}` stands for that property."""
-        side, named = ("output", self.type.ue_outputs) if pin.is_output else ("input", self.type.ue_inputs)
+        named = self.type.ue_outputs if pin.is_output else self.type.ue_inputs
         values = dict(self.properties)
         for own in self.type.outputs if pin.is_output else self.type.inputs:
             pattern = named.get(own.name, own.name)
             if pattern.startswith("{") and values.get(pattern[1:-1]) == pin.name:
                 return own.name
-        return self.type.dsl_pin(pin.name, side)  # type: ignore[arg-type]
-
-    def _user_pins(self) -> bool:
-        """Keep the defaults of user pins; the pins themselves are in the signature."""
-        return not any("PinDefaultValue" in pin for pin in self.raw.user_pins)
+        return self.type.dsl_pin(pin.name, "output" if pin.is_output else "input")
 
 
 def _opaque(raw: RawObject, node_id: str, wired: Set[int], given: dict[int, dict[str, str]]) -> Built:
     """Keep a node as it is: class, body keys, every pin that shows or carries something, literals."""
     properties = raw_properties(raw, frozenset())
+    defaults: list[tuple[str, Value]] = []
     for index, pin_fields in enumerate(raw.user_pins):
-        properties.append((f"@UserDefinedPin({index})", user_pin_line(pin_fields).partition(" (")[2]))
+        properties.append((f"@UserDefinedPin({index})", user_pin_text(pin_fields)))
     signature: list[PinSpec] = []
     names: dict[int, str] = {}
     literals: dict[int, tuple[str, ...]] = {}
@@ -270,10 +289,12 @@ def _opaque(raw: RawObject, node_id: str, wired: Set[int], given: dict[int, dict
         type_name = pin_type(pin)
         signature.append(PinSpec("out" if pin.is_output else "in", name, type_name))
         if place in given:
-            kept = literal_properties(pin, name, type_name, given[place], place in wired)
-            properties += kept
+            kept = literal_properties(
+                pin, name, type_name, given[place], is_wired=place in wired, opaque=True
+            )
+            defaults += kept
             literals[place] = tuple(key for key, _ in kept)
-    node = Node(node_id, identify(raw).node_class, tuple(properties), tuple(signature))
+    node = Node(node_id, catalog_class(raw), tuple(ordered(defaults, properties)), inputs_first(signature))
     return Built(node, names, True, literals)
 
 

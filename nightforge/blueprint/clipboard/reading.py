@@ -20,7 +20,7 @@ MAX_BYTES = 32 * 1024 * 1024  # a graph of 40,000 nodes; ten times the largest e
 MAX_DEPTH = 32  # blocks within blocks
 
 _HEADER = re.compile(r"""\s*(\w+)=((?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s"'])*)""")
-_BODY = re.compile(r'"?([^\W\d][\w. ]*?(?:\(\d+\))?)"?\s*=')
+_BODY = re.compile(r'"?([^\s="][^="]*?)"?\s*=')
 _FOREIGN_BLOCKS = ("Begin Map", "Begin Level", "Begin Actor", "Begin Polygon", "Begin Brush")
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _PIN = "CustomProperties Pin "
@@ -29,21 +29,26 @@ _CUSTOM = "CustomProperties "
 
 
 def read_file(path: Path) -> str:
-    """Read a clipboard text from a file; raises InputError or ClipboardError, before reading where it can."""
+    """Read a clipboard text from a file; raises InputError or ClipboardError."""
+    return decode(file_bytes(path))
+
+
+def file_bytes(path: Path) -> bytes:
+    """Read a file; raises InputError where it is missing, ClipboardError before reading one that is too large."""
     if not path.is_file():
         raise InputError(f"{path} is missing")
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise _too_large(f"{size / 2**20:.0f} MB")
-    return decode(path.read_bytes())
+    return path.read_bytes()
 
 
-def read_stream(stream: BinaryIO) -> str:
-    """Read a clipboard text from a stream such as standard input."""
+def stream_bytes(stream: BinaryIO) -> bytes:
+    """Read a stream such as standard input up to the limit; raises ClipboardError beyond it."""
     data = stream.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
-        raise _too_large(f"over {MAX_BYTES // 2**20} MB")
-    return decode(data)
+        raise _too_large(f"more than {MAX_BYTES // 2**20} MB")
+    return data
 
 
 def decode(data: bytes) -> str:
