@@ -29,10 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(stage: Stage) -> dict[str, Any]:
     from nightforge.blueprint.clipboard.stages import analyze_stage
 
-    result, lines = analyze_stage(stage.args, stage.paths, stage.report, by_hand=stage.run_dir is None)
-    for line in lines:
+    outcome = analyze_stage(stage.args, stage.paths, stage.report, by_hand=stage.run_dir is None)
+    for line in outcome.lines:
         print(line)
-    return result
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome.result
 
 
 if __name__ == "__main__":

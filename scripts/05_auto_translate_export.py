@@ -41,10 +41,12 @@ def run(stage: Stage) -> dict[str, Any]:
 
         print(table())
         return {}
-    result, lines = translate_stage(stage.args, stage.paths, stage.report, by_hand=stage.run_dir is None)
-    for line in lines:
+    outcome = translate_stage(stage.args, stage.paths, stage.report, by_hand=stage.run_dir is None)
+    for line in outcome.lines:
         print(line)
-    return result
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome.result
 
 
 if __name__ == "__main__":

@@ -121,5 +121,6 @@ def _call(node_class: str, variant: str, pins: Header) -> tuple[NodeType, bool] 
         outputs=(*base.outputs, *outputs),
         ue_inputs={**base.ue_inputs, **own},
         ue_outputs={**base.ue_outputs, **own},
+        user_pins=(),
     )
     return called, True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +31,19 @@ TRANSLATED, ANALYSIS = "translated", "analysis"
 SHOWN = 20  # failures listed
 
 
-def translate_stage(
-    args: argparse.Namespace, project: Project, report: Report, by_hand: bool
-) -> tuple[dict[str, Any], list[str]]:
-    """Run stage 05; returns the totals and the lines to print.
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a stage did: its counts, the lines to print, and by hand the error that lists what failed."""
 
-    Raises InputError for a wrong place and, by hand, GateError naming every input that failed. Within a run a
-    broken copy in the inbox raises an alert: it must not cost the night.
+    result: dict[str, Any]
+    lines: list[str]
+    error: GateError | None
+
+
+def translate_stage(args: argparse.Namespace, project: Project, report: Report, by_hand: bool) -> Outcome:
+    """Run stage 05; raises InputError for a wrong place.
+
+    Within a run a broken copy in the inbox raises an alert only: it must not cost the night.
     """
     report.phase("1.2", "write text for the clipboard" if args.to_clipboard else "translate copies to programs")
     output = args.output or project.blueprint_data / TRANSLATED
@@ -52,14 +59,12 @@ def translate_stage(
     if args.report:
         write_json(args.report, {"files": [entry.to_dict() for entry in reports], "totals": result})
     report.metric(**{key: value for key, value in result.items() if isinstance(value, int)})
-    _finish(reports, report, by_hand, "05_auto_translate_export.py")
-    return result, [_line(entry) for entry in reports if entry.error is None]
+    error = _failures(reports, report, by_hand, "05_auto_translate_export.py")
+    return Outcome(result, [_line(entry) for entry in reports if entry.error is None], error)
 
 
-def analyze_stage(
-    args: argparse.Namespace, project: Project, report: Report, by_hand: bool
-) -> tuple[dict[str, Any], list[str]]:
-    """Run stage 01; returns counts and the lines to print; errors as in `translate_stage`."""
+def analyze_stage(args: argparse.Namespace, project: Project, report: Report, by_hand: bool) -> Outcome:
+    """Run stage 01; errors as in `translate_stage`."""
     report.phase("1.1", "analyse copies from the editor")
     output = args.output or project.blueprint_data / ANALYSIS
     inputs = _inputs(args.inputs, EXPORTS, output, project, report)
@@ -75,8 +80,8 @@ def analyze_stage(
     reports = [each(source, work) for source in inputs]
     failed = sum(entry.error is not None for entry in reports)
     report.metric(files=len(reports), failed=failed)
-    _finish(reports, report, by_hand, "01_analyze_blueprint_clipboard.py", lines)
-    return {"files": len(reports), "failed": failed}, lines
+    error = _failures(reports, report, by_hand, "01_analyze_blueprint_clipboard.py")
+    return Outcome({"files": len(reports), "failed": failed}, lines, error)
 
 
 def _inputs(
@@ -107,21 +112,15 @@ def _line(entry: FileReport) -> str:
     return "\n".join([*lines, *(f"  note: {warning}" for warning in entry.warnings)])
 
 
-def _finish(
-    reports: Sequence[FileReport], report: Report, by_hand: bool, script: str, lines: Sequence[str] = ()
-) -> None:
+def _failures(reports: Sequence[FileReport], report: Report, by_hand: bool, script: str) -> GateError | None:
+    """Return the error that lists the inputs that failed; within a run an alert is raised instead."""
     failed = [entry for entry in reports if entry.error is not None]
     if not failed:
-        return
+        return None
     shown = "\n".join(f"  {entry.file}: {entry.error}" for entry in failed[:SHOWN])
     more = f"\n  and {len(failed) - SHOWN} more" if len(failed) > SHOWN else ""
     title = f"{len(failed)} of {len(reports)} texts failed; the others are done"
-    if not by_hand:
-        report.alert("warning", title, shown + more, f"python scripts/{script} --help")
-        return
-    for entry in reports:
-        if entry.error is None and not lines:
-            report.message(_line(entry))
-    for line in lines:
-        report.message(line)
-    raise GateError(f"{title}:\n{shown}{more}")
+    if by_hand:
+        return GateError(f"{title}:\n{shown}{more}")
+    report.alert("warning", title, shown + more, f"python scripts/{script} --help")
+    return None
