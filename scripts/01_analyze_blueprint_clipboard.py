@@ -23,7 +23,9 @@ from nightforge.stage import Stage, stage_main
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("inputs", nargs="*", metavar="INPUT", help="files, folders or - for standard input")
-    parser.add_argument("--output", type=Path, metavar="DIR", help="where the JSON goes; never an input folder")
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="where the JSON goes; never an input folder"
+    )
 
 
 def run(stage: Stage) -> dict[str, Any]:

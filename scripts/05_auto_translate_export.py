@@ -25,11 +25,19 @@ from nightforge.stage import Stage, stage_main
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("inputs", nargs="*", metavar="INPUT", help="files, folders or - for standard input")
-    parser.add_argument("--output", type=Path, metavar="DIR", help="where the results go; never an input folder")
-    parser.add_argument("--report", type=Path, metavar="FILE", help="write counts and errors per file as JSON")
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="where the results go; never an input folder"
+    )
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE", help="write counts and errors per file as JSON"
+    )
     parser.add_argument("--parent", metavar="CLASS", help="parent class of the programs; the text has none")
-    parser.add_argument("--svg", action="store_true", help="draw every program too; .dsl inputs are only drawn")
-    parser.add_argument("--to-clipboard", action="store_true", help="inputs are .dsl; write text for the editor")
+    parser.add_argument(
+        "--svg", action="store_true", help="draw every program too; .dsl inputs are only drawn"
+    )
+    parser.add_argument(
+        "--to-clipboard", action="store_true", help="inputs are .dsl; write text for the editor"
+    )
     parser.add_argument("--show-map", action="store_true", help="print node types and their Unreal identity")
 
 

@@ -7,8 +7,8 @@ from nightforge.blueprint.clipboard.building import BuiltGraph
 from nightforge.blueprint.clipboard.defaults import user_defaults
 from nightforge.blueprint.clipboard.grouping import RawAsset
 from nightforge.blueprint.clipboard.identity import names
+from nightforge.blueprint.clipboard.kinds import is_routing
 from nightforge.blueprint.clipboard.ledger import Ledger
-from nightforge.blueprint.clipboard.objects import KNOT_CLASS
 from nightforge.blueprint.graph import Blueprint, Graph, Node
 from nightforge.blueprint.parser import parse
 
@@ -34,7 +34,7 @@ def account(asset: RawAsset, built: list[BuiltGraph], program: Blueprint, writte
 def _nodes(graph: BuiltGraph, kept: Graph, ledger: Ledger) -> None:
     found = {node.id: node for node in kept.nodes}
     for index, raw in enumerate(graph.raw.nodes):
-        if raw.class_name == KNOT_CLASS:
+        if is_routing(raw):
             ledger.knots += 1
             continue
         ledger.nodes_in += 1

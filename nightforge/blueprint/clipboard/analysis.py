@@ -30,9 +30,17 @@ def summary_text(analysis: dict[str, Any]) -> str:
     summary = analysis["summary"]
     lines = [f"{analysis['source']}: {summary['total_nodes']} objects, {summary['total_pins']} pins"]
     for graph in summary["graphs"]:
-        lines.append(f"  graph {graph['asset'] or '(no asset)'} : {graph['graph']} with {graph['nodes']} nodes")
-    lines.append("  classes: " + ", ".join(f"{name} {count}" for name, count in summary["node_types"].items()))
-    for key, words in (("events", "events"), ("function_calls", "calls"), ("variables_referenced", "variables")):
+        lines.append(
+            f"  graph {graph['asset'] or '(no asset)'} : {graph['graph']} with {graph['nodes']} nodes"
+        )
+    lines.append(
+        "  classes: " + ", ".join(f"{name} {count}" for name, count in summary["node_types"].items())
+    )
+    for key, words in (
+        ("events", "events"),
+        ("function_calls", "calls"),
+        ("variables_referenced", "variables"),
+    ):
         if summary[key]:
             lines.append(f"  {words}: " + ", ".join(summary[key]))
     links = summary["connections"]
@@ -65,7 +73,9 @@ def _pin(pin: RawPin) -> dict[str, Any]:
         "direction": "output" if pin.is_output else "input",
         "type": pin_type(pin),
         "hidden": pin.hidden,
-        "default": {key: pin.text(key) for key in pin.fields if "Default" in key and not key.startswith("bDefault")},
+        "default": {
+            key: pin.text(key) for key in pin.fields if "Default" in key and not key.startswith("bDefault")
+        },
         "linked_to": [{"node": link.node, "pin_id": link.pin_id} for link in pin.links],
     }
 

@@ -154,7 +154,9 @@ class _Translator:
                 report.outputs.append(self._picture(name, document.blueprint))
             if not round_trip(document):
                 report.round_trip = False
-                report.warnings.append(f"{document.blueprint.name}: through the clipboard and back it is another program")
+                report.warnings.append(
+                    f"{document.blueprint.name}: through the clipboard and back it is another program"
+                )
         return report
 
     def _draw(self, data: bytes, stem: str, source: str) -> FileReport:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from nightforge.blueprint.clipboard.definitions import Definitions, Header, header_pins
 from nightforge.blueprint.clipboard.errors import ClipboardError
 from nightforge.blueprint.clipboard.grouping import RawGraph
+from nightforge.blueprint.clipboard.kinds import is_routing
 from nightforge.blueprint.clipboard.linking import RawWire, Wiring, resolve, wired_pins
 from nightforge.blueprint.clipboard.nodes import Built, build_node
-from nightforge.blueprint.clipboard.objects import KNOT_CLASS, RawObject
+from nightforge.blueprint.clipboard.objects import RawObject
 from nightforge.blueprint.clipboard.pin_types import pin_type
 from nightforge.blueprint.clipboard.tokens import unquote
 from nightforge.blueprint.graph import Comment, Node, Wire
@@ -52,11 +53,13 @@ def build_graph(raw: RawGraph, definitions: Definitions, notes: list[str]) -> Bu
         wired.setdefault(index, set()).add(place)
     built: dict[int, Built] = {}
     for index, node in enumerate(raw.nodes):
-        if node.class_name == KNOT_CLASS:
+        if is_routing(node):
             continue
         known = definitions.known(node, raw, header)
         built[index] = build_node(node, f"n{len(built) + 1}", wired.get(index, set()), known)
-    graph = BuiltGraph(raw, wiring, built, tuple(b.node for b in built.values()), (), _comments(raw, built), header)
+    graph = BuiltGraph(
+        raw, wiring, built, tuple(b.node for b in built.values()), (), _comments(raw, built), header
+    )
     graph.wires = _wires(graph)
     return graph
 

@@ -48,7 +48,7 @@ def literal(type_name: str, pin: RawPin, given: dict[str, str], opaque: bool) ->
     if len(given) != 1:
         return None
     ((kind, raw),) = given.items()
-    if kind != default_field(pin.category):
+    if kind != default_field(pin.category) and pin.category not in _SOFT_KINDS:
         return None
     if kind == "DefaultTextValue":
         return _text(raw)

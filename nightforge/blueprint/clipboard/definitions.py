@@ -43,7 +43,9 @@ class Definitions:
                 (functions if graph.kind == "function" else macros)[name] = header_pins(graph)
             for node in graph.nodes:
                 if node.class_name == _EVENT_CLASS:
-                    outputs = [pin for pin in node.pins if pin.is_output and not pin.hidden and not pin.is_exec]
+                    outputs = [
+                        pin for pin in node.pins if pin.is_output and not pin.hidden and not pin.is_exec
+                    ]
                     specs = [_spec(pin, "in") for pin in outputs if pin.category != "delegate"]
                     events[unquote(node.get("CustomFunctionName") or "")] = tuple(specs)
         return cls(asset.place.asset, functions, macros, events)
@@ -113,7 +115,9 @@ def _call(node_class: str, variant: str, pins: Header) -> tuple[NodeType, bool] 
     if base is None:
         return None
     inputs = [Pin(pin.name, pin.type) for pin in pins if pin.direction == "in" and not base.input(pin.name)]
-    outputs = [Pin(pin.name, pin.type) for pin in pins if pin.direction == "out" and not base.output(pin.name)]
+    outputs = [
+        Pin(pin.name, pin.type) for pin in pins if pin.direction == "out" and not base.output(pin.name)
+    ]
     own = {pin.name: pin.name for pin in (*inputs, *outputs)}
     called = replace(
         base,

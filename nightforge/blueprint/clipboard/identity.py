@@ -9,7 +9,12 @@ from nightforge.blueprint.clipboard.objects import RawObject, object_path
 from nightforge.blueprint.clipboard.tokens import ValueCutError, struct, unquote
 
 GRAPH_MODULE = "BlueprintGraph"
-AUTOMATIC_NAMES = ("BndEvt__", "InpAxisEvt_", "InpActEvt_", "InpAxisKeyEvt_")  # named by the editor, not by people
+AUTOMATIC_NAMES = (
+    "BndEvt__",
+    "InpAxisEvt_",
+    "InpActEvt_",
+    "InpAxisKeyEvt_",
+)  # named by the editor, not by people
 _ZERO_GUID = "0" * 32
 
 # body keys that hold a member reference, (MemberParent=..,MemberName=..)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nightforge.blueprint.clipboard.errors import ClipboardError
-from nightforge.blueprint.clipboard.objects import COMMENT_CLASS, RawObject
+from nightforge.blueprint.clipboard.objects import COMMENT_CLASS, KNOT_CLASS, RawObject
 
 # beginning of the class name or module -> what such a graph is called in the editor
 _FOREIGN = (
@@ -34,6 +34,11 @@ def is_node(block: RawObject) -> bool:
 def is_comment(block: RawObject) -> bool:
     """Say whether an object is a comment box."""
     return block.class_name == COMMENT_CLASS
+
+
+def is_routing(block: RawObject) -> bool:
+    """Say whether a node only passes a wire on and is no node of the program."""
+    return block.class_name == KNOT_CLASS
 
 
 def is_graph(block: RawObject) -> bool:

@@ -38,7 +38,11 @@ class Ledger:
         counts: dict[str, object] = {
             name: getattr(self, name) for name in self.__slots__ if isinstance(getattr(self, name), int)
         }
-        return {**counts, "opaque": dict(sorted(self.opaque.items())), "known": dict(sorted(self.known.items()))}
+        return {
+            **counts,
+            "opaque": dict(sorted(self.opaque.items())),
+            "known": dict(sorted(self.known.items())),
+        }
 
     def add(self, other: Ledger) -> None:
         """Add the counts of another text."""

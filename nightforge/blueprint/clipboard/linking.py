@@ -11,8 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from nightforge.blueprint.clipboard.errors import ClipboardError
-from nightforge.blueprint.clipboard.objects import KNOT_CLASS, Link, RawObject, RawPin
+from nightforge.blueprint.clipboard.kinds import is_routing
+from nightforge.blueprint.clipboard.objects import Link, RawObject, RawPin
 
+MAX_WIRES = 1_000_000  # of one graph
 End = tuple[int, int]  # index of the node in its graph, index of the pin in its node
 
 
@@ -100,7 +102,7 @@ def _other_end(
 
 def _through_knots(nodes: list[RawObject], stated: list[RawWire], notes: list[str]) -> list[RawWire]:
     """Return the wires between real nodes: each knot passes on all that enters it, any number in a row."""
-    knots = {index for index, node in enumerate(nodes) if node.class_name == KNOT_CLASS}
+    knots = {index for index, node in enumerate(nodes) if is_routing(node)}
     if not knots:
         return stated
     onward: dict[int, list[End]] = defaultdict(list)  # knot -> what its output feeds
@@ -109,16 +111,21 @@ def _through_knots(nodes: list[RawObject], stated: list[RawWire], notes: list[st
             onward[wire.source[0]].append(wire.target)
     wires: dict[RawWire, None] = {}
     reached: set[int] = set()
+    behind: dict[int, tuple[list[End], set[int]]] = {}  # first knot -> real pins and knots behind it
     for wire in stated:
         if wire.source[0] in knots:
             continue
         if wire.target[0] not in knots:
             wires[wire] = None
             continue
-        ends, passed = _reach(wire.target[0], knots, onward)
+        if wire.target[0] not in behind:
+            behind[wire.target[0]] = _reach(wire.target[0], knots, onward)
+        ends, passed = behind[wire.target[0]]
         reached |= passed
         for end in ends:
             wires[RawWire(wire.source, end)] = None
+        if len(wires) > MAX_WIRES:
+            raise ClipboardError("CLIP107", f"the knots join more than {MAX_WIRES} pairs of pins")
         if not ends:
             pin = _pin(nodes, wire.source)
             notes.append(f"{nodes[wire.source[0]].name}.{pin.name} leads to knots that end nowhere")

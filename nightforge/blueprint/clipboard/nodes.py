@@ -95,9 +95,7 @@ def user_pin_text(pin: dict[str, str]) -> str:
     return "(" + ",".join(f"{key}={value}" for key, value in pin.items()) + ")"
 
 
-def ordered(
-    defaults: list[tuple[str, Value]], body: list[tuple[str, Value]]
-) -> list[tuple[str, Value]]:
+def ordered(defaults: list[tuple[str, Value]], body: list[tuple[str, Value]]) -> list[tuple[str, Value]]:
     """Put literals before body keys, and literals that could not be written as such last."""
     plain = [item for item in defaults if not item[0].startswith("@")]
     return plain + body + [item for item in defaults if item[0].startswith("@")]
@@ -251,7 +249,10 @@ class _Known:
         """Say whether the raw node has every exec pin of the entry: a pure form of an exec node has not."""
         sides = ((False, self.type.inputs), (True, self.type.outputs))
         return all(
-            (side, pin.name) in seen for side, pins in sides for pin in pins if pin.is_exec and not pin.dynamic
+            (side, pin.name) in seen
+            for side, pins in sides
+            for pin in pins
+            if pin.is_exec and not pin.dynamic
         )
 
     def _has_user_pins(self, is_output: bool) -> bool:

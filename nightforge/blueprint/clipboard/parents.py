@@ -39,7 +39,9 @@ def _evidence(node: RawObject) -> Iterator[str]:
     if member(node.get("FunctionReference")) is None:
         return
     for pin in node.pins:
-        if pin.name == _TARGET and not (pin.is_output or pin.hidden or pin.links or pin.text("DefaultObject")):
+        if pin.name == _TARGET and not (
+            pin.is_output or pin.hidden or pin.links or pin.text("DefaultObject")
+        ):
             name = types.name_of(object_path(pin.text("PinType.PinSubCategoryObject"))[1])
             if pin.category == "object" and name in types.parents and name != "ActorComponent":
                 yield name  # a component's function without a target is only unfinished

@@ -100,7 +100,9 @@ class _Reader:
             self._begin(line, number)
         elif line.startswith("End Object"):
             if not self.open:
-                raise ClipboardError("CLIP104", "End Object without Begin Object; the start is missing", number)
+                raise ClipboardError(
+                    "CLIP104", "End Object without Begin Object; the start is missing", number
+                )
             self.open.pop().end_line = number
             self.named.pop()
         elif not self.open:
@@ -203,7 +205,9 @@ def _links(raw: str, number: int) -> tuple[Link, ...]:
 
 def _outside(line: str, number: int) -> ClipboardError:
     if line.startswith(_FOREIGN_BLOCKS):
-        message = f"{line.split('Name=')[0].strip()!r}: this is a copy from a level, not from a Blueprint graph"
+        message = (
+            f"{line.split('Name=')[0].strip()!r}: this is a copy from a level, not from a Blueprint graph"
+        )
         return ClipboardError("CLIP106", message, number)
     message = f"{line[:40]!r} stands outside of any object; a copy from the editor begins with Begin Object"
     return ClipboardError("CLIP105", message, number)
@@ -211,4 +215,6 @@ def _outside(line: str, number: int) -> ClipboardError:
 
 def _too_large(size: str) -> ClipboardError:
     limit = MAX_BYTES // 2**20
-    return ClipboardError("CLIP103", f"the text has {size}, the limit is {limit} MB; copy fewer nodes at once")
+    return ClipboardError(
+        "CLIP103", f"the text has {size}, the limit is {limit} MB; copy fewer nodes at once"
+    )

@@ -45,7 +45,9 @@ def translate_stage(args: argparse.Namespace, project: Project, report: Report, 
 
     Within a run a broken copy in the inbox raises an alert only: it must not cost the night.
     """
-    report.phase("1.2", "write text for the clipboard" if args.to_clipboard else "translate copies to programs")
+    report.phase(
+        "1.2", "write text for the clipboard" if args.to_clipboard else "translate copies to programs"
+    )
     output = args.output or project.blueprint_data / TRANSLATED
     endings = PROGRAMS if args.to_clipboard else (*EXPORTS, *PROGRAMS) if args.svg else EXPORTS
     inputs = _inputs(args.inputs, endings, output, project, report)

@@ -75,7 +75,9 @@ def translate_asset(asset: RawAsset, name: str, parent: str | None) -> Document:
     inferred = parent or infer_parent(asset)
     if inferred is None:
         inferred = DEFAULT_PARENT
-        notes.append(f"the text doesn't say the parent class; {DEFAULT_PARENT} is assumed, --parent names another")
+        notes.append(
+            f"the text doesn't say the parent class; {DEFAULT_PARENT} is assumed, --parent names another"
+        )
     graphs = tuple(
         Graph(
             names[index],
@@ -120,6 +122,13 @@ def _tagged(bp: Blueprint) -> Blueprint:
             kind = known if known not in (None, "exec") else wire.type
             wires.append(Wire(wire.kind, wire.source, wire.source_pin, wire.target, wire.target_pin, kind))
         graphs.append(
-            Graph(graph.name, graph.nodes, tuple(wires), kind=graph.kind, pins=graph.pins, comments=graph.comments)
+            Graph(
+                graph.name,
+                graph.nodes,
+                tuple(wires),
+                kind=graph.kind,
+                pins=graph.pins,
+                comments=graph.comments,
+            )
         )
     return Blueprint(bp.name, bp.parent, bp.variables, tuple(graphs), bp.category)

@@ -20,7 +20,9 @@ def declarations(asset: RawAsset, notes: list[str]) -> tuple[Variable, ...]:
             reference = member(node.get("VariableReference")) if node.class_name in _CLASSES else None
             if reference is None or reference.owner or reference.scope or not reference.name:
                 continue
-            types = [pin_type(pin) for pin in node.pins if pin.name in (reference.name, _ECHO) and not pin.is_exec]
+            types = [
+                pin_type(pin) for pin in node.pins if pin.name in (reference.name, _ECHO) and not pin.is_exec
+            ]
             kind = next((name for name in types if name != WILDCARD), "")
             before = found.get(reference.name)
             if not before:

@@ -59,11 +59,15 @@ class Block:
 class Paste:
     """Nodes of one asset; `text` writes them in the spelling of UE5 or, with `old`, of UE4."""
 
-    def __init__(self, asset: str | None = "/Game/Yard/BP_Lantern.BP_Lantern", graph: str = "EventGraph") -> None:
+    def __init__(
+        self, asset: str | None = "/Game/Yard/BP_Lantern.BP_Lantern", graph: str = "EventGraph"
+    ) -> None:
         self.asset, self.graph = asset, graph
         self.blocks: list[Block] = []
 
-    def add(self, cls: str, *body: str, pins: list[Pin] | None = None, at: tuple[float, float] = (0, 0)) -> Block:
+    def add(
+        self, cls: str, *body: str, pins: list[Pin] | None = None, at: tuple[float, float] = (0, 0)
+    ) -> Block:
         cls = cls if "." in cls else f"/Script/BlueprintGraph.K2Node_{cls}"
         short = cls.rsplit(".", 1)[-1]
         name = f"{short}_{sum(block.name.startswith(short) for block in self.blocks)}"
@@ -88,7 +92,9 @@ class Paste:
     def macro(self, name: str, *pins: Pin) -> Block:
         graph = f"\"/Script/Engine.EdGraph'{MACROS}:{name}'\""
         blueprint = f"\"/Script/Engine.Blueprint'{MACROS}'\""
-        reference = f"MacroGraphReference=(MacroGraph={graph},GraphBlueprint={blueprint},GraphGuid={guid(name)})"
+        reference = (
+            f"MacroGraphReference=(MacroGraph={graph},GraphBlueprint={blueprint},GraphGuid={guid(name)})"
+        )
         return self.add("MacroInstance", reference, pins=list(pins))
 
     def variable(self, name: str, category: str, kind: str = "Get", **fields: str) -> Block:
@@ -121,7 +127,10 @@ class Paste:
         keys = [*block.body, *([f"NodePosX={x}"] if x else []), *([f"NodePosY={y}"] if y else [])]
         keys.append(f"NodeGuid={guid(block.name)}")
         if old:
-            keys = [entry if entry.startswith("Custom") else '"{}"={}'.format(*entry.split("=", 1)) for entry in keys]
+            keys = [
+                entry if entry.startswith("Custom") else '"{}"={}'.format(*entry.split("=", 1))
+                for entry in keys
+            ]
         lines = [head, *block.inner, *keys, *(self._pin(entry) for entry in block.pins)]
         return lines[0] + "\n" + "".join(f"{indent}{line}\n" for line in lines[1:]) + "End Object\n"
 
