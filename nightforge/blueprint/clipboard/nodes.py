@@ -208,42 +208,49 @@ class _Known:
         return None
 
     def _pins(self) -> bool:
+        """Name every pin that shows or carries something; False where the entry means something else by it."""
         seen: set[tuple[bool, str]] = set()
         for place, pin in enumerate(self.raw.pins):
             if place in self.class_pins:
                 entry = next(e for e in self.type.properties if e.unreal == _OUTER_PIN + pin.name)
                 self.literals[place] = (entry.name,)
-                continue
-            keep = place in self.wired or place in self.given
-            if pin.hidden and not keep:
-                continue
-            name = self._name(pin)
-            known = None if name is None else self._known_pin(name, pin.is_output)
-            if known is None or name is None:
-                if known is None and not keep and not self._has_user_pins(pin.is_output):
-                    continue
-                name = pin.name
-                if self._known_pin(name, pin.is_output) is not None:
-                    return False  # the catalog means another pin by this name
-                self.signature.append(PinSpec("out" if pin.is_output else "in", name, pin_type(pin)))
-            elif known.is_exec != pin.is_exec:
-                return False
-            elif known.dynamic and not keep:
-                self.signature.append(PinSpec("out" if pin.is_output else "in", name, pin_type(pin)))
-            if (pin.is_output, name) in seen:
-                return False
-            seen.add((pin.is_output, name))
-            self.pin_names[place] = name
-            if place in self.given:
-                type_name = pin_type(pin)
-                if known is not None and not set(WILDCARDS) & set(_TYPE_PARTS.findall(known.type)):
-                    type_name = known.type
-                kept = literal_properties(
-                    pin, name, type_name, self.given[place], is_wired=place in self.wired, opaque=False
-                )
-                self.defaults += kept
-                self.literals[place] = tuple(key for key, _ in kept)
+            elif not pin.hidden or self._is_used(place):
+                if not self._place_pin(place, pin, seen):
+                    return False
         return self._has_all_exec_pins(seen)
+
+    def _place_pin(self, place: int, pin: RawPin, seen: set[tuple[bool, str]]) -> bool:
+        name = self._name(pin)
+        known = None if name is None else self._known_pin(name, pin.is_output)
+        if name is None or known is None:
+            if not self._is_used(place) and not self._has_user_pins(pin.is_output):
+                return not pin.is_exec  # an exec pin without a wire still says what form of the node this is
+            name, known = pin.name, None
+            if self._known_pin(name, pin.is_output) is not None:
+                return False  # the catalog means another pin by this name
+        elif known.is_exec != pin.is_exec:
+            return False
+        if (pin.is_output, name) in seen:
+            return False
+        seen.add((pin.is_output, name))
+        if known is None or (known.dynamic and not self._is_used(place)):
+            self.signature.append(PinSpec("out" if pin.is_output else "in", name, pin_type(pin)))
+        self.pin_names[place] = name
+        if place in self.given:
+            self._literal(place, pin, name, known)
+        return True
+
+    def _literal(self, place: int, pin: RawPin, name: str, known: Pin | None) -> None:
+        type_name = pin_type(pin)
+        if known is not None and not set(WILDCARDS) & set(_TYPE_PARTS.findall(known.type)):
+            type_name = known.type
+        wired = place in self.wired
+        kept = literal_properties(pin, name, type_name, self.given[place], is_wired=wired, opaque=False)
+        self.defaults += kept
+        self.literals[place] = tuple(key for key, _ in kept)
+
+    def _is_used(self, place: int) -> bool:
+        return place in self.wired or place in self.given
 
     def _has_all_exec_pins(self, seen: Set[tuple[bool, str]]) -> bool:
         """Say whether the raw node has every exec pin of the entry: a pure form of an exec node has not."""

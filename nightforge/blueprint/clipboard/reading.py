@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from nightforge.blueprint.clipboard.errors import ClipboardError
-from nightforge.blueprint.clipboard.objects import NO_NAME, Link, RawObject, RawPin
+from nightforge.blueprint.clipboard.objects import NO_NAME, Link, RawObject, RawPin, object_path
 from nightforge.blueprint.clipboard.tokens import ValueCutError, fields, items, unquote
 from nightforge.core.errors import InputError
 
@@ -129,7 +129,8 @@ class _Reader:
         if not name:
             raise ClipboardError("CLIP105", "Begin Object has no Name", number)
         if "Class" in found:
-            block = RawObject(_class_path(found["Class"]), name, found.get("ExportPath", ""), number)
+            place = found.get("ExportPath", "")
+            block = RawObject(_class_path(found["Class"], place), name, place, number)
             (self.open[-1].children if self.open else self.top).append(block)
             self.named[-1][name] = block
         elif name in self.named[-1]:
@@ -160,10 +161,14 @@ def _header(line: str, number: int) -> dict[str, str]:
     return found
 
 
-def _class_path(text: str) -> str:
-    """Return `/Script/Module.Class` or a bare class, whatever way the class was quoted."""
+def _class_path(text: str, export_path: str) -> str:
+    """Return `/Script/Module.Class` whatever way it is quoted; a bare class has its module in the ExportPath."""
     head, mark, tail = text.partition("'")
-    return (tail.rstrip("'").strip('"') if mark else head).strip()
+    name = (tail.rstrip("'").strip('"') if mark else head).strip()
+    if "." not in name and export_path:
+        whole = object_path(export_path)[0]
+        return whole if whole.rpartition(".")[2] == name else name
+    return name
 
 
 def _fields(line: str, start: int, number: int) -> list[tuple[str, str]]:
