@@ -10,13 +10,12 @@ from nightforge.blueprint.clipboard.identity import names
 from nightforge.blueprint.clipboard.kinds import is_routing
 from nightforge.blueprint.clipboard.ledger import Ledger
 from nightforge.blueprint.graph import Blueprint, Graph, Node
-from nightforge.blueprint.parser import parse
+from nightforge.blueprint.parser import ParseResult
 
 
-def account(asset: RawAsset, built: list[BuiltGraph], program: Blueprint, written: str) -> Ledger:
-    """Return the ledger of one asset; what is kept is counted in the text that was written."""
+def account(asset: RawAsset, built: list[BuiltGraph], program: Blueprint, back: ParseResult) -> Ledger:
+    """Return the ledger of one asset; what is kept is counted in `back`, the written text read again."""
     ledger = Ledger()
-    back = parse(written)
     if back.blueprint is None:
         ledger.missing += [f"the program can't be read back: {finding}" for finding in back.diagnostics[:3]]
     elif back.blueprint != program:

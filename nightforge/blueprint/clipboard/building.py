@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 
 from nightforge.blueprint.clipboard.definitions import Definitions, Header, header_pins
@@ -39,8 +40,10 @@ class BuiltGraph:
         return Wire(kind, source.node.id, names[0], target.node.id, names[1])  # type: ignore[arg-type]
 
 
-def build_graph(raw: RawGraph, definitions: Definitions, notes: list[str]) -> BuiltGraph:
-    """Translate a graph; raises ClipboardError where a link can't be resolved."""
+def build_graph(
+    raw: RawGraph, definitions: Definitions, notes: list[str], opaque: Set[str] = frozenset()
+) -> BuiltGraph:
+    """Translate a graph; the nodes whose ids are in `opaque` are not translated by the catalog. Raises ClipboardError where a link can't be resolved."""
     wiring = resolve(raw.nodes)
     notes += wiring.notes
     for (index, place), link in wiring.outside:
@@ -55,8 +58,9 @@ def build_graph(raw: RawGraph, definitions: Definitions, notes: list[str]) -> Bu
     for index, node in enumerate(raw.nodes):
         if is_routing(node):
             continue
-        known = definitions.known(node, raw, header)
-        built[index] = build_node(node, f"n{len(built) + 1}", wired.get(index, set()), known)
+        node_id = f"n{len(built) + 1}"
+        known = None if node_id in opaque else definitions.known(node, raw, header)
+        built[index] = build_node(node, node_id, wired.get(index, set()), known)
     graph = BuiltGraph(
         raw, wiring, built, tuple(b.node for b in built.values()), (), _comments(raw, built), header
     )

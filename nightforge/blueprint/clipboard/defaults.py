@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from nightforge.blueprint.catalog import load_catalog
+from nightforge.blueprint.catalog_types import GENERATED
 from nightforge.blueprint.clipboard.objects import RawPin, object_path
 from nightforge.blueprint.clipboard.tokens import ValueCutError, fields, unquote
 from nightforge.blueprint.graph import INT_LIMIT, MAX_DEPTH, Struct, Value, split_type
@@ -54,7 +55,7 @@ def literal(type_name: str, pin: RawPin, given: dict[str, str], opaque: bool) ->
         return _text(raw)
     text = unquote(raw)
     if kind == "DefaultObject":
-        return _object(text)
+        return path_name(text) if pin.category == "class" else _object(text)
     value = text if pin.category in _SOFT_KINDS else read_value(type_name, text)
     if value is None or value_problem(type_name, value) is not None:
         return text if opaque and not isinstance(value, Struct) else None
@@ -66,6 +67,16 @@ def default_field(category: str) -> str:
     if category in _OBJECT_KINDS:
         return "DefaultObject"
     return "DefaultTextValue" if category == "text" else "DefaultValue"
+
+
+def path_name(reference: str) -> str:
+    """Return the type an engine path means if that name leads back to it, else the path."""
+    types = load_catalog().types
+    path = object_path(reference)[1]
+    if "/" not in path:  # a class of the project, as the writer names it where no folder is known
+        path = path.removesuffix(GENERATED)
+    name = types.name_of(path)
+    return name if name is not None and types.path(name) == path else path
 
 
 def read_value(type_name: str, text: str) -> Value | None:

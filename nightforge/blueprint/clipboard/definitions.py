@@ -100,6 +100,7 @@ def _entry_or_result(node: RawObject, graph: RawGraph, header: Header) -> NodeTy
         raise KeyError(f"catalog.json has no {ENTRY_CLASS} or {RESULT_CLASS}")
     if is_macro:
         base = replace(base, inputs=(), outputs=())
+    base = replace(base, unreal=replace(base.unreal, function=graph.name))  # what its reference repeats
     pins = [Pin(pin.name, pin.type) for pin in header if pin.direction == ("in" if is_entry else "out")]
     named = base.ue_outputs if is_entry else base.ue_inputs
     taken = {pin.name for pin in (base.outputs if is_entry else base.inputs)}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from nightforge.blueprint.clipboard.identity import member
 from nightforge.blueprint.clipboard.kinds import is_comment, is_graph, is_node
 from nightforge.blueprint.clipboard.objects import Place, RawObject, place_of
+from nightforge.blueprint.graph import GraphKind
 
 UNNAMED_GRAPH = "EventGraph"
 ENTRY_CLASS, RESULT_CLASS, TUNNEL_CLASS = "K2Node_FunctionEntry", "K2Node_FunctionResult", "K2Node_Tunnel"
@@ -25,7 +26,7 @@ class RawGraph:
     comments: list[RawObject] = field(default_factory=list)
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> GraphKind:
         """Return function, macro or graph, from the nodes that only such a graph has."""
         classes = {node.class_name for node in self.nodes}
         events = {"K2Node_Event", "K2Node_CustomEvent", "K2Node_ComponentBoundEvent"}

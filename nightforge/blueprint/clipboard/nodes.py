@@ -11,10 +11,16 @@ import re
 from collections.abc import Set
 from dataclasses import dataclass, field
 
-from nightforge.blueprint.catalog import WILDCARDS, NodeType, Pin, load_catalog
-from nightforge.blueprint.clipboard.defaults import literal, user_defaults
-from nightforge.blueprint.clipboard.identity import AUTOMATIC_NAMES, Identity, catalog_class, identify
-from nightforge.blueprint.clipboard.objects import RawObject, RawPin, object_path
+from nightforge.blueprint.catalog import WILDCARDS, NodeType, Pin
+from nightforge.blueprint.clipboard.defaults import literal, path_name, user_defaults
+from nightforge.blueprint.clipboard.identity import (
+    AUTOMATIC_NAMES,
+    Identity,
+    catalog_class,
+    identify,
+    macro_reference,
+)
+from nightforge.blueprint.clipboard.objects import RawObject, RawPin
 from nightforge.blueprint.clipboard.pin_types import pin_type
 from nightforge.blueprint.clipboard.tokens import quoted, unquote
 from nightforge.blueprint.graph import Node, PinSpec, Value
@@ -28,7 +34,7 @@ NOISE = frozenset(
 _DERIVED = frozenset(
     "bIsPureFunc bDefaultsToPureFunc bIsConstFunc bOverrideFunction bInternalEvent bIsEditable OperationName "
     "NumAdditionalInputs ResolvedWildcardType PinNames MacroGraphReference MacroGraph EventSignatureName "
-    "EventSignatureClass".split()
+    "EventSignatureClass bCanHaveInputs bCanHaveOutputs".split()
 )
 _OUTER_PIN = "Pin:"
 _TYPE_PARTS = re.compile(r"\w+")
@@ -106,14 +112,6 @@ def inputs_first(pins: list[PinSpec]) -> tuple[PinSpec, ...]:
     return tuple(sorted(pins, key=lambda pin: pin.direction))
 
 
-def path_name(reference: str) -> str:
-    """Return the type an engine path means if that name leads back to it, else the path."""
-    types = load_catalog().types
-    path = object_path(reference)[1]
-    name = types.name_of(path)
-    return name if name is not None and types.path(name) == path else path
-
-
 class _Known:
     """The translation of one node by its catalog entry; `build` returns None where the entry can't say all."""
 
@@ -159,6 +157,8 @@ class _Known:
         for key, reference in identity.members.items():
             if reference.name != target.member or not reference.plain or reference.scope:
                 continue
+            if reference.owner not in ("", target.owner, *target.other_owners):
+                continue
             if reference.self_context and reference.guid:
                 return False  # a function of the user that happens to be called like one of the engine
             self.consumed.add(key)
@@ -175,6 +175,9 @@ class _Known:
             place, _, part = entry.unreal.partition(".")
             if entry.unreal.startswith(_OUTER_PIN):
                 value = self._from_pin(entry.unreal.removeprefix(_OUTER_PIN))
+            elif place == "MacroGraphReference":
+                macro = macro_reference(self.raw)
+                value = None if macro is None else macro[1]
             elif part:
                 reference = identity.members.get(place)
                 if reference is None or not reference.plain or reference.scope or reference.owner:
@@ -217,6 +220,7 @@ class _Known:
             elif not pin.hidden or self._is_used(place):
                 if not self._place_pin(place, pin, seen):
                     return False
+        self.signature = [spec for spec in self.signature if not self._implied(spec)]
         return self._has_all_exec_pins(seen)
 
     def _place_pin(self, place: int, pin: RawPin, seen: set[tuple[bool, str]]) -> bool:
@@ -236,11 +240,10 @@ class _Known:
         if known is None or (known.dynamic and not self._is_used(place)):
             self.signature.append(PinSpec("out" if pin.is_output else "in", name, pin_type(pin)))
         self.pin_names[place] = name
-        if place in self.given:
-            self._literal(place, pin, name, known)
-        return True
+        return place not in self.given or self._literal(place, pin, name, known)
 
-    def _literal(self, place: int, pin: RawPin, name: str, known: Pin | None) -> None:
+    def _literal(self, place: int, pin: RawPin, name: str, known: Pin | None) -> bool:
+        """Keep the literal of a pin; False where the type has no such literal."""
         type_name = pin_type(pin)
         if known is not None and not set(WILDCARDS) & set(_TYPE_PARTS.findall(known.type)):
             type_name = known.type
@@ -248,6 +251,20 @@ class _Known:
         kept = literal_properties(pin, name, type_name, self.given[place], is_wired=wired, opaque=False)
         self.defaults += kept
         self.literals[place] = tuple(key for key, _ in kept)
+        return wired or not kept[0][0].startswith("@")
+
+    def _implied(self, spec: PinSpec) -> bool:
+        """Say whether a higher pin of the same numbered or lettered family is used, which needs this one."""
+        is_output = spec.direction == "out"
+        family = self._known_pin(spec.name, is_output)
+        if family is None or family.dynamic not in ("number", "letter"):
+            return False
+        stated = {(other.direction == "out", other.name) for other in self.signature}
+        names = {(self.raw.pins[place].is_output, name) for place, name in self.pin_names.items()}
+        return any(
+            side == is_output and family.matches(name) and (len(name), name) > (len(spec.name), spec.name)
+            for side, name in names - stated
+        )
 
     def _is_used(self, place: int) -> bool:
         return place in self.wired or place in self.given

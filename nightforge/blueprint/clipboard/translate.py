@@ -11,8 +11,9 @@ from nightforge.blueprint.clipboard.accounts import account
 from nightforge.blueprint.clipboard.building import BuiltGraph, build_graph
 from nightforge.blueprint.clipboard.definitions import Definitions, header_pins
 from nightforge.blueprint.clipboard.errors import ClipboardError
+from nightforge.blueprint.clipboard.fitting import misfitting_nodes
 from nightforge.blueprint.clipboard.grouping import RawAsset, RawGraph, group
-from nightforge.blueprint.clipboard.kinds import is_comment, refuse_foreign
+from nightforge.blueprint.clipboard.kinds import refuse_foreign
 from nightforge.blueprint.clipboard.ledger import Ledger
 from nightforge.blueprint.clipboard.parents import infer_parent
 from nightforge.blueprint.clipboard.reading import read_objects
@@ -66,34 +67,43 @@ def translate(text: str, name: str = "Clipboard", parent: str | None = None) -> 
 
 
 def translate_asset(asset: RawAsset, name: str, parent: str | None) -> Document:
-    """Translate one asset; raises ClipboardError where something would be lost."""
+    """Translate one asset; raises ClipboardError where something would be lost.
+
+    Where a node of the catalog makes the program contradict itself although the editor had it so, for instance
+    because the catalog gives a pin a more general class, that node is kept as an opaque one.
+    """
     notes: list[str] = []
     names = _graph_names(asset)
     definitions = Definitions.of(asset, names)
-    built = [build_graph(graph, definitions, notes) for graph in asset.graphs]
     variables = declarations(asset, notes)
     inferred = parent or infer_parent(asset)
     if inferred is None:
         inferred = DEFAULT_PARENT
-        notes.append(
-            f"the text doesn't say the parent class; {DEFAULT_PARENT} is assumed, --parent names another"
-        )
-    graphs = tuple(
-        Graph(
-            names[index],
-            graph.nodes,
-            graph.wires,
-            kind=raw.kind if graph.header is not None else "graph",  # type: ignore[arg-type]
-            pins=graph.header or (),
-            comments=graph.comments,
-        )
-        for index, (raw, graph) in enumerate(zip(asset.graphs, built, strict=True))
-    )
-    blueprint = _tagged(Blueprint(asset.place.asset_name or name, inferred, variables, graphs))
-    written = to_text(blueprint)
-    ledger = account(asset, built, blueprint, written)
+        notes.append(f"the text has no parent class; {DEFAULT_PARENT} is assumed, --parent names another")
+    opaque: list[set[str]] = [set() for _ in asset.graphs]
+    while True:
+        found: list[str] = []
+        built = [
+            build_graph(graph, definitions, found, stubborn)
+            for graph, stubborn in zip(asset.graphs, opaque, strict=True)
+        ]
+        graphs = tuple(_graph(text, raw, graph) for text, raw, graph in zip(names, asset.graphs, built, strict=True))
+        blueprint = _tagged(Blueprint(asset.place.asset_name or name, inferred, variables, graphs))
+        written = to_text(blueprint)
+        back = parse(written)
+        misfits = misfitting_nodes(back)
+        if not any(new - old for new, old in zip(misfits, opaque, strict=True)):
+            break
+        opaque = [old | new for old, new in zip(opaque, misfits, strict=True)]
+    ledger = account(asset, built, blueprint, back)
     ledger.demand_all()
-    return Document(blueprint, written, ledger, tuple(dict.fromkeys(notes)))
+    return Document(blueprint, written, ledger, tuple(dict.fromkeys([*notes, *found])))
+
+
+def _graph(name: str, raw: RawGraph, built: BuiltGraph) -> Graph:
+    kind = raw.kind if built.header is not None else "graph"
+    pins = built.header or ()
+    return Graph(name, built.nodes, built.wires, kind=kind, pins=pins, comments=built.comments)
 
 
 def _graph_names(asset: RawAsset) -> list[str]:
