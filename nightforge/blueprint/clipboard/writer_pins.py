@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from nightforge.blueprint.catalog import SELF, NodeType, Pin, Side
+from nightforge.blueprint.catalog import SELF, WILDCARDS, NodeType, Pin, Side
 from nightforge.blueprint.clipboard.tokens import quoted
 from nightforge.blueprint.clipboard.writer_types import PinType, editor_type
 from nightforge.blueprint.clipboard.writer_values import default_fields, literal_type
@@ -91,13 +91,14 @@ def pins_of(node: Node, node_type: NodeType, scope: GraphPins) -> list[WrittenPi
         for is_output in (False, True)
         for pin, name in _named(node, node_type, is_output, scope)
     ]
+    if is_opaque(node.type):
+        return found
     control = [pin for pin in found if pin.type.category == "exec"]
     target = [pin for pin in found if pin.engine_name == TARGET and not pin.is_output]
     rest = [pin for pin in found if pin not in control and pin not in target]
     hidden = [hidden_pin(node, pin, scope) for pin in node_type.unreal.hidden]
     pins = [*control, *target, *hidden, *rest]
-    if not is_opaque(node.type):
-        _join_parts(pins)
+    _join_parts(pins)
     return pins
 
 
@@ -153,10 +154,10 @@ def _pin(
     engine_name = node_type.ue_pin(name, side)
     if engine_name.startswith("{"):
         engine_name = str(node.get(engine_name[1:-1]))
-    type_name = pin.type if pin.type == SELF else scope.types.of_pin(node.id, pin)
     given = None if is_output else node.get(name)
-    if type_name is None and given is not None:
-        type_name = literal_type(given)
+    type_name = pin.type if pin.type == SELF else scope.types.of_pin(node.id, pin) or pin.type
+    if type_name in WILDCARDS and given is not None:
+        type_name = literal_type(given) or type_name
     ending = "out" if is_output else "in"
     made = WrittenPin(name, engine_name, is_output, editor_type(type_name), guid(scope.key, node.id, ending, name))
     if is_output or pin.is_exec:
@@ -164,7 +165,7 @@ def _pin(
     raw = raw_defaults(node).get(name)
     if raw is not None:
         made.defaults = [f"{key}={value}" for key, value in raw.items()]
-    elif type_name is not None:
+    else:
         automatic = None if is_opaque(node.type) else pin.default
         made.defaults = default_fields(type_name, given, automatic, bare=is_opaque(node.type))
     return made
