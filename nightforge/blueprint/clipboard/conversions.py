@@ -1,8 +1,8 @@
 """Implicit conversions: the node the editor puts into a wire when its two ends have different types.
 
-In the language the wire runs straight from an Int to a Float; in the editor a small node of one function stands in
-between. The writer puts that node in and derives its NodeGuid from its own pins; the reader takes out the nodes
-that carry such a guid, like knots, and keeps every other conversion as the node it is.
+In the language the wire runs straight from an Int to a Float; in the editor a small node of one function
+stands in between. The writer puts that node in and derives its NodeGuid from its own pins; the reader takes
+the nodes with such a guid out, like knots, and keeps every other conversion as the node it is.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def conversion_guid(pin_ids: Iterable[str]) -> str:
 
 
 def is_wire_conversion(node: RawObject) -> bool:
-    """Say whether a raw node is a conversion that the writer put into a wire, and nothing was changed at it."""
+    """Say whether a raw node is a conversion that the writer put into a wire, unchanged since."""
     if node.class_name != CALL_CLASS or len(node.pins) != 2:
         return False
     return (node.get("NodeGuid") or "") == conversion_guid(pin.id for pin in node.pins)

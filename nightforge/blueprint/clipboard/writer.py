@@ -1,6 +1,6 @@
-"""Writes programs as the text the editor takes by paste: every node an object, every pin a line, links at both ends.
+"""Writes programs as the text the editor takes by paste: a node is an object, a pin a line with its links.
 
-The text is the same for the same program: GUIDs are hashes of document, node and pin. What a paste can't carry,
+The same program gives the same text: GUIDs are hashes of document, node and pin. What a paste can't carry,
 variables and the parent class above all, `create_first` lists in words.
 """
 
@@ -33,7 +33,7 @@ _INDENT = "   "
 
 @dataclass(frozen=True, slots=True)
 class WrittenText:
-    """A clipboard text with the number of its objects: nodes, comment boxes and links as the editor counts them.
+    """A clipboard text with the number of its nodes, comment boxes and links as the editor counts them.
 
     conversions: those of the nodes that stand for a part of a wire; each splits its wire in two.
     """
@@ -58,17 +58,17 @@ class _Names:
 
 
 def to_clipboard(bp: Blueprint) -> str:
-    """Return the text of all graphs, one behind the other; raises InputError where a node or pin is unknown."""
+    """Return the text of all graphs, one behind the other; InputError where a node or pin is unknown."""
     return write_graphs(bp, bp.graphs).text
 
 
 def graph_texts(bp: Blueprint) -> dict[str, str]:
-    """Return the text of each graph by name, for pasting them one by one; raises InputError as to_clipboard."""
+    """Return the text of each graph by name, to paste them one by one; InputError as to_clipboard."""
     return {graph.name: write_graphs(bp, [graph]).text for graph in bp.graphs}
 
 
 def write_graphs(bp: Blueprint, graphs: Sequence[Graph]) -> WrittenText:
-    """Write some graphs of a program; raises InputError naming the node, pin or wire that can't be written."""
+    """Write some graphs of a program; InputError names the node, pin or wire that can't be written."""
     asset = asset_path(bp)
     key = guid(to_text(bp))
     definitions = Definitions.of(bp)
@@ -88,7 +88,9 @@ def write_graphs(bp: Blueprint, graphs: Sequence[Graph]) -> WrittenText:
         for node in nodes:
             lines += _node_lines(node, places, place)
         y = places.bottom + GRAPH_GAP
-        for index, count in enumerate((len(nodes), len(graph.comments), len(widened.wires), len(conversions))):
+        for index, count in enumerate(
+            (len(nodes), len(graph.comments), len(widened.wires), len(conversions))
+        ):
             sums[index] += count
     return WrittenText("\n".join(lines) + "\n", *sums)
 
@@ -115,7 +117,9 @@ def create_first(bp: Blueprint) -> list[str]:
         found.append(f"variable {variable.name} of type {variable.type}{default}")
     for graph in bp.graphs:
         if graph.kind != "graph":
-            found.append(f"{graph.kind} {graph.name}{_header_words(graph.pins)}, then paste its nodes into it")
+            found.append(
+                f"{graph.kind} {graph.name}{_header_words(graph.pins)}, then paste its nodes into it"
+            )
         elif graph.name != "EventGraph":
             found.append(f"event graph {graph.name}")
     found += _assets(bp)
@@ -213,7 +217,7 @@ def _comment_lines(comment: Comment, box: Box, name: str, graph: str, key: str) 
 
 
 def _header(class_path: str, name: str, graph: str) -> str:
-    return f"Begin Object Class={class_path} Name=\"{name}\" ExportPath=\"{class_path}'{graph}.{name}'\""
+    return f'Begin Object Class={class_path} Name="{name}" ExportPath="{class_path}\'{graph}.{name}\'"'
 
 
 def _position(box: Box) -> Iterator[str]:

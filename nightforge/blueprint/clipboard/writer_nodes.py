@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from nightforge.blueprint.catalog import NodeType, Pin, Property, load_catalog
-from nightforge.blueprint.catalog_unreal import GRAPH_MODULE, MACRO_CLASS, OPERATOR_CLASS
+from nightforge.blueprint.catalog_unreal import GRAPH_MODULE, MACRO_CLASS
 from nightforge.blueprint.clipboard.tokens import quoted, unquote
 from nightforge.blueprint.clipboard.writer_pins import (
     TARGET,
@@ -26,7 +25,6 @@ from nightforge.blueprint.clipboard.writer_types import (
     editor_type,
     reference,
 )
-from nightforge.blueprint.clipboard.writer_values import default_fields
 from nightforge.blueprint.graph import Node
 from nightforge.blueprint.node_types import ENTRY, RESULT, is_opaque
 from nightforge.blueprint.type_names import is_identifier
@@ -37,6 +35,8 @@ _LIBRARIES = ("Library", "Statics")  # how the classes with static functions end
 _ASSET_KINDS = {"InputAction": "/Script/EnhancedInput.InputAction"}
 _KEYS = ("InputKey", "AxisKey")  # names of keys stand without quotes
 _VARIABLES = ("K2Node_VariableGet", "K2Node_VariableSet")
+_WITH_USER_PINS = ("K2Node_CustomEvent", "K2Node_FunctionEntry", "K2Node_FunctionResult")
+_WITH_PIN_NAMES = ("K2Node_SwitchString", "K2Node_SwitchName")
 _DELEGATE_ENDING = "__DelegateSignature"
 
 
@@ -94,7 +94,7 @@ def _known(node: Node, node_type: NodeType, scope: GraphPins, asset: str) -> Wri
     if node.type in (ENTRY, RESULT) and scope.graph.kind == "macro":
         made.class_path = GRAPH_MODULE + _TUNNEL
         made.body = {"bCanHaveOutputs" if node.type == ENTRY else "bCanHaveInputs": "True"}
-    if node_type.user_pins and target.short_class in ("K2Node_CustomEvent", "K2Node_FunctionEntry", "K2Node_FunctionResult"):
+    if target.short_class in _WITH_USER_PINS:
         own = {pin.name for pin in (*node_type.inputs, *node_type.outputs)} - _base_pins(node_type)
         made.lines += [_user_pin(pin) for pin in made.pins if pin.name in own]
     _delegate_signatures(node_type, made)
@@ -176,9 +176,7 @@ def _declared(entry: Property, value: str, asset: str) -> tuple[str, str]:
     return key, value if key in _KEYS and is_identifier(value) else quoted(value)
 
 
-def _class_pin(
-    node: Node, node_type: NodeType, entry: Property, value: str, scope: GraphPins
-) -> WrittenPin:
+def _class_pin(node: Node, node_type: NodeType, entry: Property, value: str, scope: GraphPins) -> WrittenPin:
     """Return the pin whose chosen class or asset the language shows as a property."""
     name = entry.unreal.removeprefix(_FROM_PIN)
     result = node_type.output("ReturnValue")
@@ -195,7 +193,7 @@ def _behind_control(made: WrittenNode) -> int:
 
 
 def _hidden_targets(node: Node, node_type: NodeType, made: WrittenNode, scope: GraphPins) -> None:
-    """Add the target the engine keeps out of sight: of static functions, and of a variable's own Blueprint."""
+    """Add the target that the editor hides: of a static function, and of a variable of the Blueprint."""
     target = node_type.unreal
     if any(pin.engine_name == TARGET for pin in made.pins):
         return
@@ -219,7 +217,7 @@ def _dynamic_keys(node_type: NodeType, made: WrittenNode) -> None:
         members = [pin for pin in made.pins if family.matches(pin.name)]
         if family.dynamic == "letter" and members:
             made.body["NumAdditionalInputs"] = str(len(members))
-        elif family.dynamic == "text" and node_type.unreal.short_class in ("K2Node_SwitchString", "K2Node_SwitchName"):
+        elif family.dynamic == "text" and node_type.unreal.short_class in _WITH_PIN_NAMES:
             for index, pin in enumerate(members):
                 made.body[f"PinNames({index})"] = quoted(pin.engine_name)
     wild = next((pin for pin in node_type.inputs if pin.type in ("T", "Array<T>")), None)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from nightforge.blueprint.catalog import SELF, WILDCARDS, NodeType, Pin, Side
+from nightforge.blueprint.catalog import SELF, WILDCARDS, NodeType, Pin
 from nightforge.blueprint.clipboard.tokens import quoted
 from nightforge.blueprint.clipboard.writer_types import PinType, editor_type
 from nightforge.blueprint.clipboard.writer_values import default_fields, literal_type
@@ -104,7 +104,9 @@ def pins_of(node: Node, node_type: NodeType, scope: GraphPins) -> list[WrittenPi
 
 def hidden_pin(node: Node, pin: Pin, scope: GraphPins) -> WrittenPin:
     """Return a pin that the engine has and neither the language nor the editor shows."""
-    made = WrittenPin(pin.name, pin.name, False, editor_type(pin.type), guid(scope.key, node.id, "hidden", pin.name))
+    made = WrittenPin(
+        pin.name, pin.name, False, editor_type(pin.type), guid(scope.key, node.id, "hidden", pin.name)
+    )
     made.hidden = True
     made.defaults = default_fields(pin.type, None, pin.default)
     return made
@@ -124,7 +126,9 @@ def _named(node: Node, node_type: NodeType, is_output: bool, scope: GraphPins) -
     """Yield each pin of one side with its name; families by the members that are used, gaps filled."""
     pins = node_type.outputs if is_output else node_type.inputs
     families = [pin for pin in pins if pin.dynamic]
-    fixed = [pin for pin in pins if not pin.dynamic and not any(family.matches(pin.name) for family in families)]
+    fixed = [
+        pin for pin in pins if not pin.dynamic and not any(family.matches(pin.name) for family in families)
+    ]
     names = {pin.name for pin in fixed}
     for pin in pins:
         if pin in fixed:
@@ -137,7 +141,7 @@ def _named(node: Node, node_type: NodeType, is_output: bool, scope: GraphPins) -
 
 
 def _members(family: Pin, wanted: list[str]) -> list[str]:
-    """Return the members of a family that are used, in order; the editor's numbers and letters have no gaps."""
+    """Return the used members of a family in order; numbers and letters have no gaps in the editor."""
     used = [name for name in wanted if family.matches(name)]
     if not used or family.dynamic == "text":
         return used
@@ -150,8 +154,7 @@ def _members(family: Pin, wanted: list[str]) -> list[str]:
 def _pin(
     node: Node, node_type: NodeType, pin: Pin, name: str, is_output: bool, scope: GraphPins
 ) -> WrittenPin:
-    side: Side = "output" if is_output else "input"
-    engine_name = node_type.ue_pin(name, side)
+    engine_name = node_type.ue_pin(name, "output" if is_output else "input")
     if engine_name.startswith("{"):
         engine_name = str(node.get(engine_name[1:-1]))
     given = None if is_output else node.get(name)
@@ -159,7 +162,9 @@ def _pin(
     if type_name in WILDCARDS and given is not None:
         type_name = literal_type(given) or type_name
     ending = "out" if is_output else "in"
-    made = WrittenPin(name, engine_name, is_output, editor_type(type_name), guid(scope.key, node.id, ending, name))
+    made = WrittenPin(
+        name, engine_name, is_output, editor_type(type_name), guid(scope.key, node.id, ending, name)
+    )
     if is_output or pin.is_exec:
         return made
     raw = raw_defaults(node).get(name)

@@ -1,8 +1,8 @@
 """Where the written nodes and comment boxes of a graph stand.
 
-The editor keeps no list of a comment's nodes: a box holds the nodes whose upper left corner lies in it. So a box
-must hold just the nodes of its comment. Where the layout of the whole graph has other nodes in between, the nodes
-are laid out in groups of the same comments, side by side, and each box runs over a row of groups.
+The editor keeps no list of a comment's nodes: a box holds the nodes whose upper left corner lies in it. So
+a box must hold just the nodes of its comment. Where the layout of the whole graph has other nodes in between,
+the nodes are laid out in groups of the same comments, side by side, and each box runs over a row of groups.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def _order(
     boxes: dict[str, Box],
     groups: dict[frozenset[int], list[str]],
 ) -> list[frozenset[int]] | None:
-    """Return an order in which the groups of every comment stand in a row, from left to right where possible."""
+    """Return an order in which the groups of every comment are neighbours, as they lie now where possible."""
     keys.sort(key=lambda key: (sum(boxes[name].x for name in groups[key]) / len(groups[key]), sorted(key)))
     budget = MAX_ORDERS
 

@@ -1,4 +1,4 @@
-"""The editor's type of a pin for a type of the language: category, sub-category, the object named, container."""
+"""The editor's type of a pin for a type of the language: category, sub-category, object, container."""
 
 from __future__ import annotations
 
@@ -29,14 +29,19 @@ _PLAIN = {
     "FieldPath": ("fieldpath", ""),
     SELF: ("object", "self"),
 }
-_REFERENCES = {"Class": "class", "SoftObject": "softobject", "SoftClass": "softclass", "Interface": "interface"}
+_REFERENCES = {
+    "Class": "class",
+    "SoftObject": "softobject",
+    "SoftClass": "softclass",
+    "Interface": "interface",
+}
 _CONTAINERS = ("Array", "Set", "Map")
 _KINDS = {"ScriptStruct": "struct", "UserDefinedStruct": "struct", "Enum": "byte", "UserDefinedEnum": "byte"}
 
 
 @dataclass(frozen=True, slots=True)
 class PinType:
-    """A type as the editor states it; `object` is a reference in quotes or `None`, `value` the values of a map."""
+    """A type as the editor states it; `object` is a reference in quotes or `None`, `value` that of a map."""
 
     category: str
     sub_category: str = ""
@@ -84,7 +89,7 @@ class PinType:
 
 
 def editor_type(type_name: str | None) -> PinType:
-    """Return the editor's type of a type of the language; None, a type that is not known, becomes a wildcard."""
+    """Return the editor's type of a type of the language; None, an unknown one, becomes a wildcard."""
     if type_name is None:
         return PinType("wildcard")
     head, arguments = split_type(type_name)

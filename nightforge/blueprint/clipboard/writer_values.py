@@ -21,9 +21,9 @@ def default_fields(
 ) -> list[str]:
     """Return the default fields of an input.
 
-    given: what the program sets, None where it sets nothing. automatic: the engine's own default where it is not
-    zero. Where the program states just the automatic value, that one is left unnamed, so that a reader sees that
-    the author set it. bare: the automatic default is not known, as at the nodes the catalog does not list.
+    given: what the program sets, None where it sets nothing. automatic: the engine's own default where it is
+    not zero. Where the program states just the automatic value, that one is left unnamed: so a reader sees
+    that the author set it. bare: the automatic default is not known, as at nodes the catalog does not list.
     """
     own = "" if bare else _automatic(type_name, automatic)
     if given is None:
@@ -99,7 +99,11 @@ def _struct_text(type_name: str, value: Struct) -> str:
         return ", ".join(_plain(fields.get(name, 0.0)) for name in _BARE[type_name])
     if type_name == "Transform":
         rotation = _inner(fields.get("Rotation"), _ROTATOR, 0.0)
-        parts = (_inner(fields.get("Location"), "XYZ", 0.0), rotation, _inner(fields.get("Scale"), "XYZ", 1.0))
+        parts = (
+            _inner(fields.get("Location"), "XYZ", 0.0),
+            rotation,
+            _inner(fields.get("Scale"), "XYZ", 1.0),
+        )
         return "|".join(parts)
     kinds = load_catalog().types.struct_fields.get(type_name, {})
     shown = (f"{name}={_field_text(kinds.get(name, ''), field)}" for name, field in value.fields)
