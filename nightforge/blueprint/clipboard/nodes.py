@@ -269,6 +269,19 @@ class _Known:
     def _is_used(self, place: int) -> bool:
         return place in self.wired or place in self.given
 
+    def _implied(self, spec: PinSpec) -> bool:
+        """Say whether a higher pin of the same numbered or lettered family is used, which needs this one."""
+        is_output = spec.direction == "out"
+        family = self._known_pin(spec.name, is_output)
+        if family is None or family.dynamic not in ("number", "letter"):
+            return False
+        stated = {(other.direction == "out", other.name) for other in self.signature}
+        names = {(self.raw.pins[place].is_output, name) for place, name in self.pin_names.items()}
+        return any(
+            side == is_output and family.matches(name) and (len(name), name) > (len(spec.name), spec.name)
+            for side, name in names - stated
+        )
+
     def _has_all_exec_pins(self, seen: Set[tuple[bool, str]]) -> bool:
         """Say whether the raw node has every exec pin of the entry: a pure form of an exec node has not."""
         sides = ((False, self.type.inputs), (True, self.type.outputs))
