@@ -30,14 +30,13 @@ from nightforge.blueprint.node_types import ENTRY, RESULT, is_opaque
 from nightforge.blueprint.type_names import is_identifier
 
 _TUNNEL = "K2Node_Tunnel"
-_FROM_PIN = "Pin:"
+_FROM_PIN, _MEMBER_PARENT = "Pin:", ".MemberParent"
 _LIBRARIES = ("Library", "Statics")  # how the classes with static functions end
 _ASSET_KINDS = {"InputAction": "/Script/EnhancedInput.InputAction"}
-_KEYS = ("InputKey", "AxisKey")  # names of keys stand without quotes
+_KEYS = ("InputKey", "InputAxisKey", "AxisKey")  # names of keys stand without quotes
 _VARIABLES = ("K2Node_VariableGet", "K2Node_VariableSet")
 _WITH_USER_PINS = ("K2Node_CustomEvent", "K2Node_FunctionEntry", "K2Node_FunctionResult")
 _WITH_PIN_NAMES = ("K2Node_SwitchString", "K2Node_SwitchName")
-_DELEGATE_ENDING = "__DelegateSignature"
 
 
 @dataclass(slots=True)
@@ -79,14 +78,17 @@ def _known(node: Node, node_type: NodeType, scope: GraphPins, asset: str) -> Wri
     made = WrittenNode(node.id, target.class_path, pins=pins_of(node, node_type, scope))
     made.body |= _flags(node_type, made)
     made.body |= _references(node_type, scope)
+    owners: dict[str, str] = {}  # body key -> the class that a member is looked up in
     for entry in node_type.properties:
         value = node.get(entry.name)
         if not isinstance(value, str):
             continue
         if entry.unreal.startswith(_FROM_PIN):
             made.pins.insert(_behind_control(made), _class_pin(node, node_type, entry, value, scope))
+        elif entry.unreal.endswith(_MEMBER_PARENT):
+            owners[entry.unreal.removesuffix(_MEMBER_PARENT)] = class_reference(value)
         else:
-            key, text = _declared(entry, value, asset)
+            key, text = _declared(entry, value, asset, owners)
             made.body[key] = text
     made.body |= dict(target.body)
     _hidden_targets(node, node_type, made, scope)
@@ -130,7 +132,7 @@ def _references(node_type: NodeType, scope: GraphPins) -> dict[str, str]:
         return {
             "DelegatePropertyName": quoted(target.delegate),
             "DelegateOwnerClass": reference(CLASS, target.owner),
-            "EventReference": f"(MemberParent={parent},MemberName={quoted(name + _DELEGATE_ENDING)})",
+            "EventReference": f"(MemberParent={parent},MemberName={quoted(name)})",
         }
     if target.delegate:
         return {"DelegateReference": _member(target.owner, target.delegate)}
@@ -157,11 +159,13 @@ def _macro(asset: str, name: str) -> str:
     return f"(MacroGraph={graph},GraphBlueprint={reference('/Script/Engine.Blueprint', asset)})"
 
 
-def _declared(entry: Property, value: str, asset: str) -> tuple[str, str]:
-    """Return the body key and its text for a declared property."""
+def _declared(entry: Property, value: str, asset: str, owners: dict[str, str]) -> tuple[str, str]:
+    """Return the body key and its text for a declared property; a member without owner is the Blueprint's."""
     key, _, part = entry.unreal.partition(".")
     if key == "MacroGraphReference":
         return key, _macro(asset, value)
+    if part and key in owners:
+        return key, f"(MemberParent={owners[key]},MemberName={quoted(value)})"
     if part:
         return key, f"(MemberName={quoted(value)},bSelfContext=True)"
     types = load_catalog().types
@@ -220,6 +224,12 @@ def _dynamic_keys(node_type: NodeType, made: WrittenNode) -> None:
         elif family.dynamic == "text" and node_type.unreal.short_class in _WITH_PIN_NAMES:
             for index, pin in enumerate(members):
                 made.body[f"PinNames({index})"] = quoted(pin.engine_name)
+    if node_type.unreal.short_class == "K2Node_MakeArray":
+        made.body["NumInputs"] = str(sum(not pin.is_output for pin in made.pins))
+    if node_type.unreal.short_class == "K2Node_Select":
+        options = [pin for pin in made.pins if not pin.is_output]
+        made.body["NumOptionPins"] = str(len(options) - 1)
+        made.body["IndexPinType"] = next(p.type.struct_text() for p in options if p.name == "Index")
     wild = next((pin for pin in node_type.inputs if pin.type in ("T", "Array<T>")), None)
     if node_type.unreal.node_class == MACRO_CLASS and wild is not None:
         found = made.pin(wild.name, False)

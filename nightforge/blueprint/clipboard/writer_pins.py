@@ -14,6 +14,7 @@ from nightforge.blueprint.clipboard.writer_values import default_fields, literal
 from nightforge.blueprint.graph import Graph, Node
 from nightforge.blueprint.node_types import is_opaque
 from nightforge.blueprint.pin_types import PinTypes
+from nightforge.blueprint.type_names import type_text
 
 TARGET = "self"
 _RAW_DEFAULT = re.compile(r"@(.*)\.(DefaultValue|DefaultObject|DefaultTextValue)", re.DOTALL)
@@ -67,12 +68,16 @@ class GraphPins:
     types: PinTypes
     key: str
     used: dict[tuple[str, bool], dict[str, None]] = field(default_factory=dict)  # (node, is output) -> pins
+    tags: dict[tuple[str, bool, str], str] = field(default_factory=dict)  # (node, is output, pin) -> type
 
     def __post_init__(self) -> None:
         """Note which pins have wires."""
         for wire in self.graph.wires:
             self.used.setdefault((wire.source, True), {})[wire.source_pin] = None
             self.used.setdefault((wire.target, False), {})[wire.target_pin] = None
+            if wire.type is not None:
+                self.tags.setdefault((wire.source, True, wire.source_pin), wire.type)
+                self.tags.setdefault((wire.target, False, wire.target_pin), wire.type)
 
     def wired(self, node: Node, is_output: bool) -> Iterable[str]:
         """Return the names of the wired pins of one side of a node."""
@@ -159,8 +164,8 @@ def _pin(
         engine_name = str(node.get(engine_name[1:-1]))
     given = None if is_output else node.get(name)
     type_name = pin.type if pin.type == SELF else scope.types.of_pin(node.id, pin) or pin.type
-    if type_name in WILDCARDS and given is not None:
-        type_name = literal_type(given) or type_name
+    if type_name in WILDCARDS:
+        type_name = _open_type(node, node_type, name, is_output, scope) or type_name
     ending = "out" if is_output else "in"
     made = WrittenPin(
         name, engine_name, is_output, editor_type(type_name), guid(scope.key, node.id, ending, name)
@@ -174,6 +179,19 @@ def _pin(
         automatic = None if is_opaque(node.type) else pin.default
         made.defaults = default_fields(type_name, given, automatic, bare=is_opaque(node.type))
     return made
+
+
+def _open_type(
+    node: Node, node_type: NodeType, name: str, is_output: bool, scope: GraphPins
+) -> str | None:
+    """Return the type of a pin the catalog leaves open: what a property names, its wire's tag, its literal's."""
+    for entry in node_type.properties:
+        named = node.get(entry.name)
+        if entry.role in ("struct", "enum") and isinstance(named, str):
+            return type_text(named)
+    given = None if is_output else node.get(name)
+    tag = scope.tags.get((node.id, is_output, name))
+    return tag or (literal_type(given) if given is not None else None)
 
 
 def _join_parts(pins: list[WrittenPin]) -> None:
