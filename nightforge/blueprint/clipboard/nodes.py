@@ -34,9 +34,9 @@ NOISE = frozenset(
 _DERIVED = frozenset(
     "bIsPureFunc bDefaultsToPureFunc bIsConstFunc bOverrideFunction bInternalEvent bIsEditable OperationName "
     "NumAdditionalInputs ResolvedWildcardType PinNames MacroGraphReference MacroGraph EventSignatureName "
-    "EventSignatureClass bCanHaveInputs bCanHaveOutputs".split()
+    "EventSignatureClass bCanHaveInputs bCanHaveOutputs IndexPinType NumOptionPins NumInputs".split()
 )
-_OUTER_PIN = "Pin:"
+_OUTER_PIN, _OWNER_PART = "Pin:", ".MemberParent"
 _TYPE_PARTS = re.compile(r"\w+")
 
 
@@ -180,9 +180,12 @@ class _Known:
                 value = None if macro is None else macro[1]
             elif part:
                 reference = identity.members.get(place)
-                if reference is None or not reference.plain or reference.scope or reference.owner:
+                with_owner = any(other.unreal == place + _OWNER_PART for other in self.type.properties)
+                if reference is None or not reference.plain or reference.scope:
                     return False
-                value = reference.name
+                if bool(reference.owner) != with_owner:
+                    return False
+                value = path_name(reference.owner) if "." + part == _OWNER_PART else reference.name
                 self.consumed.add(place)
             else:
                 given = self.raw.get(place)

@@ -181,10 +181,8 @@ def _pin(
     return made
 
 
-def _open_type(
-    node: Node, node_type: NodeType, name: str, is_output: bool, scope: GraphPins
-) -> str | None:
-    """Return the type of a pin the catalog leaves open: what a property names, its wire's tag, its literal's."""
+def _open_type(node: Node, node_type: NodeType, name: str, is_output: bool, scope: GraphPins) -> str | None:
+    """Return the type of a pin that the catalog leaves open: by a property, its wire's tag or its literal."""
     for entry in node_type.properties:
         named = node.get(entry.name)
         if entry.role in ("struct", "enum") and isinstance(named, str):
