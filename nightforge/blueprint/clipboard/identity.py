@@ -15,6 +15,7 @@ AUTOMATIC_NAMES = (
     "InpActEvt_",
     "InpAxisKeyEvt_",
 )  # named by the editor, not by people
+_SELECT = "K2Node_Select"
 _ZERO_GUID = "0" * 32
 
 # body keys that hold a member reference, (MemberParent=..,MemberName=..)
@@ -40,6 +41,9 @@ class Member:
     guid: str = ""
     scope: str = ""
     plain: bool = True  # nothing is said beyond parent, name, guid and self context
+
+
+_NOBODY = Member("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,10 @@ def identify(node: RawObject) -> Identity:
     owner = object_path(node.get("DelegateOwnerClass") or "")[1]
     if owner:
         found.append((owner, unquote(node.get("DelegatePropertyName") or "")))
+    if members.get("VariableReference", _NOBODY).owner:
+        found.append(("", "member"))
+    if node.class_name == _SELECT:
+        found += [("", pin.category) for pin in node.pins if pin.name == "Index"]
     for key in ("TargetType", "CustomClass"):
         if node.get(key):
             found.append(("", object_path(node.get(key) or "")[1]))

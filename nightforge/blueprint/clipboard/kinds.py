@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nightforge.blueprint.clipboard.conversions import is_wire_conversion
 from nightforge.blueprint.clipboard.errors import ClipboardError
 from nightforge.blueprint.clipboard.objects import COMMENT_CLASS, KNOT_CLASS, RawObject
 
@@ -38,7 +39,7 @@ def is_comment(block: RawObject) -> bool:
 
 def is_routing(block: RawObject) -> bool:
     """Say whether a node only passes a wire on and is no node of the program."""
-    return block.class_name == KNOT_CLASS
+    return block.class_name == KNOT_CLASS or is_wire_conversion(block)
 
 
 def is_graph(block: RawObject) -> bool:

@@ -34,9 +34,9 @@ NOISE = frozenset(
 _DERIVED = frozenset(
     "bIsPureFunc bDefaultsToPureFunc bIsConstFunc bOverrideFunction bInternalEvent bIsEditable "
     "NumAdditionalInputs ResolvedWildcardType PinNames MacroGraphReference MacroGraph EventSignatureName "
-    "EventSignatureClass bCanHaveInputs bCanHaveOutputs".split()
+    "EventSignatureClass bCanHaveInputs bCanHaveOutputs IndexPinType NumOptionPins NumInputs".split()
 )
-_OUTER_PIN = "Pin:"
+_OUTER_PIN, _OWNER_PART = "Pin:", ".MemberParent"
 _TYPE_PARTS = re.compile(r"\w+")
 
 
@@ -185,9 +185,12 @@ class _Known:
                 value = None if macro is None else macro[1]
             elif part:
                 reference = identity.members.get(place)
-                if reference is None or not reference.plain or reference.scope or reference.owner:
+                with_owner = any(other.unreal == place + _OWNER_PART for other in self.type.properties)
+                if reference is None or not reference.plain or reference.scope:
                     return False
-                value = reference.name
+                if bool(reference.owner) != with_owner:
+                    return False
+                value = path_name(reference.owner) if "." + part == _OWNER_PART else reference.name
                 self.consumed.add(place)
             else:
                 given = self.raw.get(place)
@@ -273,6 +276,19 @@ class _Known:
 
     def _is_used(self, place: int) -> bool:
         return place in self.wired or place in self.given
+
+    def _implied(self, spec: PinSpec) -> bool:
+        """Say whether a higher pin of the same numbered or lettered family is used, which needs this one."""
+        is_output = spec.direction == "out"
+        family = self._known_pin(spec.name, is_output)
+        if family is None or family.dynamic not in ("number", "letter"):
+            return False
+        stated = {(other.direction == "out", other.name) for other in self.signature}
+        names = {(self.raw.pins[place].is_output, name) for place, name in self.pin_names.items()}
+        return any(
+            side == is_output and family.matches(name) and (len(name), name) > (len(spec.name), spec.name)
+            for side, name in names - stated
+        )
 
     def _has_all_exec_pins(self, seen: Set[tuple[bool, str]]) -> bool:
         """Say whether the raw node has every exec pin of the entry: a pure form of an exec node has not."""
