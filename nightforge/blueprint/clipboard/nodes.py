@@ -153,7 +153,7 @@ class _Known:
         if target.delegate:
             self.consumed |= {"DelegateOwnerClass", "DelegatePropertyName"}
             signature = identity.members.get("EventReference")
-            if signature is not None and signature.name == _signature_name(target.signature):
+            if signature is not None and signature.name == target.signature.rpartition(".")[2]:
                 self.consumed.add("EventReference")
             if unquote(self.raw.get("CustomFunctionName") or "").startswith(AUTOMATIC_NAMES):
                 self.consumed.add("CustomFunctionName")
@@ -315,11 +315,6 @@ class _Known:
             if pattern.startswith("{") and values.get(pattern[1:-1]) == pin.name:
                 return own.name
         return self.type.dsl_pin(pin.name, "output" if pin.is_output else "input")
-
-
-def _signature_name(path: str) -> str:
-    """Return the name under which an event refers to its delegate signature."""
-    return path.rpartition(".")[2] + "__DelegateSignature"
 
 
 def _opaque(raw: RawObject, node_id: str, wired: Set[int], given: dict[int, dict[str, str]]) -> Built:
