@@ -28,7 +28,9 @@ SLOW_CASE_S = 2.0  # a single mutant that takes longer counts as a hang
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--folder", type=Path, help="folder of clipboard texts")
     parser.add_argument("--fuzz", type=int, default=0, metavar="N", help="number of mutated texts")
     parser.add_argument("--seed", type=int, default=4)
@@ -84,7 +86,9 @@ def _large() -> int:
     started = time.perf_counter()
     ledger = translate(text).ledger
     seconds = time.perf_counter() - started
-    print(f"{len(text) / 2**20:.1f} MB export    {seconds:.1f} s ({ledger.nodes_kept} nodes, {ledger.wires_kept} wires)")
+    print(
+        f"{len(text) / 2**20:.1f} MB export    {seconds:.1f} s ({ledger.nodes_kept} nodes, {ledger.wires_kept} wires)"
+    )
     return seconds >= 10
 
 

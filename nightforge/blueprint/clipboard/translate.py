@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from nightforge.blueprint.clipboard.accounts import account
 from nightforge.blueprint.clipboard.building import BuiltGraph, build_graph
-from nightforge.blueprint.clipboard.definitions import Definitions, header_pins
+from nightforge.blueprint.clipboard.definitions import Definitions
 from nightforge.blueprint.clipboard.errors import ClipboardError
 from nightforge.blueprint.clipboard.fitting import misfitting_nodes
 from nightforge.blueprint.clipboard.grouping import RawAsset, RawGraph, group
@@ -87,7 +87,9 @@ def translate_asset(asset: RawAsset, name: str, parent: str | None) -> Document:
             build_graph(graph, definitions, found, stubborn)
             for graph, stubborn in zip(asset.graphs, opaque, strict=True)
         ]
-        graphs = tuple(_graph(text, raw, graph) for text, raw, graph in zip(names, asset.graphs, built, strict=True))
+        graphs = tuple(
+            _graph(text, raw, graph) for text, raw, graph in zip(names, asset.graphs, built, strict=True)
+        )
         blueprint = _tagged(Blueprint(asset.place.asset_name or name, inferred, variables, graphs))
         written = to_text(blueprint)
         back = parse(written)

@@ -68,4 +68,16 @@ def _twice(text: str, rng: random.Random) -> str:
     return text + text if len(text) < 60_000 else text
 
 
-_WAYS = (_cut, _behead, _insert, _insert, _replace, _replace, _remove, _shuffle_lines, _repeat_lines, _swap_words, _twice)
+_WAYS = (
+    _cut,
+    _behead,
+    _insert,
+    _insert,
+    _replace,
+    _replace,
+    _remove,
+    _shuffle_lines,
+    _repeat_lines,
+    _swap_words,
+    _twice,
+)
