@@ -1,7 +1,8 @@
 """Figures of the clipboard reader: what is kept of a folder of texts, speed, a large export, and a fuzz run.
 
 By hand  python benchmarks/clipboard.py --folder DIR [--fuzz 100000]
-Reads a folder of clipboard texts (without --folder: texts written here); prints a table, fails if anything is lost.
+Reads a folder of clipboard texts (without --folder: the invented ones of the tests); prints a table, fails if
+anything is lost.
 """
 
 import argparse
@@ -86,9 +87,8 @@ def _large() -> int:
     started = time.perf_counter()
     ledger = translate(text).ledger
     seconds = time.perf_counter() - started
-    print(
-        f"{len(text) / 2**20:.1f} MB export    {seconds:.1f} s ({ledger.nodes_kept} nodes, {ledger.wires_kept} wires)"
-    )
+    counts = f"{ledger.nodes_kept} nodes, {ledger.wires_kept} wires"
+    print(f"{len(text) / 2**20:.1f} MB export    {seconds:.1f} s ({counts})")
     return seconds >= 10
 
 

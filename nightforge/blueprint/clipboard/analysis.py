@@ -19,7 +19,7 @@ _EVENTS = ("K2Node_Event", "K2Node_CustomEvent", "K2Node_ComponentBoundEvent", "
 
 
 def analyze(text: str, source: str) -> dict[str, Any]:
-    """Return `schema_version, source, nodes, summary` of a text of any kind of graph; raises ClipboardError."""
+    """Return `schema_version, source, nodes, summary` of a text of any graph; raises ClipboardError."""
     blocks = read_objects(text)
     nodes = [_node(block) for block in blocks]
     return {"schema_version": SCHEMA_VERSION, "source": source, "nodes": nodes, "summary": _summary(blocks)}

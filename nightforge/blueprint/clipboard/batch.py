@@ -187,7 +187,7 @@ class _Writer:
 
 
 def read_program(data: bytes) -> tuple[Blueprint, list[str]]:
-    """Read a program from bytes; returns it with every finding about it, raises InputError if it can't be read."""
+    """Read a program from bytes; returns it with every finding, raises InputError if it can't be read."""
     result = validate(decode(data))
     if result.blueprint is None:
         first = result.errors[0]

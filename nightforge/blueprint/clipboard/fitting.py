@@ -13,7 +13,7 @@ _MISFITS = frozenset(
 
 
 def misfitting_nodes(back: ParseResult) -> list[set[str]]:
-    """Return for each graph the ids of the nodes to keep as opaque ones; nothing where the text can't be read."""
+    """Return for each graph the ids of nodes to keep as opaque ones; none where the text can't be read."""
     if back.blueprint is None:
         return [set() for _ in (back.partial.graphs if back.partial else ())]
     lines = {

@@ -57,7 +57,7 @@ def fields(text: str, start: int = 0) -> tuple[list[tuple[str, str]], int]:
 
 
 def value_end(text: str, start: int) -> int:
-    """Return where the value from `start` ends: at a comma or closing parenthesis of this level, or the end."""
+    """Return where the value from `start` ends: at a comma or parenthesis of this level, or the end."""
     depth = 0
     position = start
     while position < len(text):
