@@ -73,11 +73,14 @@ def test_references_mean_the_same_however_they_are_quoted(reference: str) -> Non
     [
         ("/Game/Yard/BP_Lantern.BP_Lantern:EventGraph.K2Node_Event_0", "BP_Lantern", ("EventGraph",)),
         ("/Game/Map.Map:PersistentLevel.Map.EventGraph.K2Node_Knot_1", "Map", ("EventGraph",)),
-        ("/Game/A.A:EventGraph.K2Node_Composite_0.Inner.K2Node_Knot_1", "A",
-         ("EventGraph", "K2Node_Composite_0", "Inner")),
+        (
+            "/Game/A.A:EventGraph.K2Node_Composite_0.Inner.K2Node_Knot_1",
+            "A",
+            ("EventGraph", "K2Node_Composite_0", "Inner"),
+        ),
         ("", "", ()),
     ],
-)  # fmt: skip
+)
 def test_asset_and_graph_come_from_the_export_path(path: str, asset: str, graph: tuple[str, ...]) -> None:
     place = place_of(f"\"/Script/BlueprintGraph.K2Node_X'{path}'\"" if path else "")
     assert (place.asset_name, place.graph) == (asset, graph)

@@ -16,41 +16,82 @@ from nightforge.blueprint.clipboard.translate import Translation, translate
 from nightforge.blueprint.parser import parse
 
 LINES: dict[str, list[str]] = {
-    "call_with_literals": ['NODE n2: PrintString [InString="lamp \\"on\\", (5)\\n"]', "EXEC n1.Then -> n2.Execute"],
+    "call_with_literals": [
+        'NODE n2: PrintString [InString="lamp \\"on\\", (5)\\n"]',
+        "EXEC n1.Then -> n2.Execute",
+    ],
     "user_function_of_another_blueprint": ["BP_Fence.BP_Fence_C", 'MemberName=\\"Swing Open\\"', "Speed=3.0"],
-    "engine_events": ['NODE n1: Event_BeginPlay [@EnabledState="Disabled"', "DATA n2.DeltaSeconds -> n4.Value [Float]"],
-    "custom_event_and_call": ['NODE n1: Event_CustomEvent [EventName="Light up"] (out Power: Float)',
-                              'NODE n2: CallEvent [EventName="Light up"]', "DATA n1.Power -> n2.Power [Float]"],
+    "engine_events": [
+        'NODE n1: Event_BeginPlay [@EnabledState="Disabled"',
+        "DATA n2.DeltaSeconds -> n4.Value [Float]",
+    ],
+    "custom_event_and_call": [
+        'NODE n1: Event_CustomEvent [EventName="Light up"] (out Power: Float)',
+        'NODE n2: CallEvent [EventName="Light up"]',
+        "DATA n1.Power -> n2.Power [Float]",
+    ],
     "component_event": ['Event_ComponentBeginOverlap [ComponentName="Gate Box"]'],
     "variables_get_and_set": ['VAR "Fuel Left": Float', "VAR Lamps: Array<Object>", 'Value="a, (b)"'],
     "variable_of_another_object": ["/Game/Yard/BP_Fence.BP_Fence_C", "Height"],
     "validated_get": ['@CurrentVariation="ValidatedObject"', 'VAR "Target Lamp": Object', "out else: exec"],
     "operators_by_suffix": ["AddFloat (in C: Float)", "MultiplyInt [B=3]", "EqualName", "And [C=true]"],
-    "casts": ["CastToCharacter", "DATA n1.ReturnValue -> n2.Object [Pawn]", '@bIsPureCast="True"', '"AsBP Fence"'],
-    "enhanced_input": ["/Game/Input/IA_Jump.IA_Jump", "EXEC n1.Triggered -> n2.Execute", "n1.ActionValue_X ->"],
+    "casts": [
+        "CastToCharacter",
+        "DATA n1.ReturnValue -> n2.Object [Pawn]",
+        '@bIsPureCast="True"',
+        '"AsBP Fence"',
+    ],
+    "enhanced_input": [
+        "/Game/Input/IA_Jump.IA_Jump",
+        "EXEC n1.Triggered -> n2.Execute",
+        "n1.ActionValue_X ->",
+    ],
     "input_keys": ['Event_InputKey [Key="L", @bShift="True"]', "K2Node_InputDebugKey", "F3"],
     "timeline": ["Flicker", "EXEC n1.Then -> n2.PlayFromStart", "Glow: Float"],
-    "spawn_and_widget": ['SpawnActorFromClass [ActorClass="/Game/Yard/BP_Moth.BP_Moth_C"] (in "Wing Span": Float)',
-                         'WidgetClass="/Game/UI/WBP_Hint.WBP_Hint_C"'],
+    "spawn_and_widget": [
+        'SpawnActorFromClass [ActorClass="/Game/Yard/BP_Moth.BP_Moth_C"] (in "Wing Span": Float)',
+        'WidgetClass="/Game/UI/WBP_Hint.WBP_Hint_C"',
+    ],
     "select_by_enum": ["NewEnumerator2=2.5", "/Game/Yard/E_Mood.E_Mood"],
-    "switches": ['SwitchOnString [Selection="red"]', 'EXEC n1."Case_dark blue" -> n2.Execute', "Case_red: exec"],
+    "switches": [
+        'SwitchOnString [Selection="red"]',
+        'EXEC n1."Case_dark blue" -> n2.Execute',
+        "Case_red: exec",
+    ],
     "delegates": ["On Lit", "Glow", "DATA n2.OutputDelegate -> n1.Delegate"],
     "message_and_parent_call": ["Ask Light", "/Game/Yard/BPI_Lit.BPI_Lit_C", "K2Node_CallParentFunction"],
     "subsystem_and_self": ["EnhancedInputLocalPlayerSubsystem", "NODE n2: Self"],
     "comments_around_nodes": ['COMMENT: "Lights the yard: \\"at dusk\\"\\r\\nand off at dawn" (n1)'],
-    "macros_of_the_engine": ["NODE n2: ForEachLoop", "EXEC n2.LoopBody -> n3.Execute", "EXEC n4.Valid -> n5.Execute",
-                             "ForLoop [LastIndex=9]", "DATA n7.Value -> n8.Value [Int]", "EXEC n8.Then -> n9.Enter",
-                             "DATA n2.ArrayElement -> n4.Object [Object]"],
+    "macros_of_the_engine": [
+        "NODE n2: ForEachLoop",
+        "EXEC n2.LoopBody -> n3.Execute",
+        "EXEC n4.Valid -> n5.Execute",
+        "ForLoop [LastIndex=9]",
+        "DATA n7.Value -> n8.Value [Int]",
+        "EXEC n8.Then -> n9.Enter",
+        "DATA n2.ArrayElement -> n4.Object [Object]",
+    ],
     "macro_of_the_user": ["/Game/Yard/BP_Tools.BP_Tools:Blink Twice", "(in In: exec, out Out: exec)"],
-    "knots_in_a_row": ["EXEC n1.Then -> n3.Execute", "EXEC n2.Then -> n3.Execute",
-                       "DATA n2.DeltaSeconds -> n4.Value [Float]", "DATA n2.DeltaSeconds -> n5.Value [Float]"],
-    "split_struct_pins": ["SetActorLocation [NewLocation_Z=50.0]", "DATA n2.Value -> n1.NewLocation_X [Float]"],
+    "knots_in_a_row": [
+        "EXEC n1.Then -> n3.Execute",
+        "EXEC n2.Then -> n3.Execute",
+        "DATA n2.DeltaSeconds -> n4.Value [Float]",
+        "DATA n2.DeltaSeconds -> n5.Value [Float]",
+    ],
+    "split_struct_pins": [
+        "SetActorLocation [NewLocation_Z=50.0]",
+        "DATA n2.Value -> n1.NewLocation_X [Float]",
+    ],
     "several_targets": ["DATA n2.Value -> n1.Target", "DATA n3.Value -> n1.Target"],
-    "function_graph": ['FUNCTION: "Dim Lamp" (in Amount: Float, out Dimmed: Bool)', "DATA n1.Amount -> n2.A [Float]",
-                       "DATA n2.ReturnValue -> n3.Dimmed [Bool]", "EXEC n1.Then -> n3.Execute"],
+    "function_graph": [
+        'FUNCTION: "Dim Lamp" (in Amount: Float, out Dimmed: Bool)',
+        "DATA n1.Amount -> n2.A [Float]",
+        "DATA n2.ReturnValue -> n3.Dimmed [Bool]",
+        "EXEC n1.Then -> n3.Execute",
+    ],
     "localised_names_and_texts": ['Key="two, (three)"', 'NSLOCTEXT(\\"[A1]\\", \\"K, 2\\"'],
     "node_with_an_object_inside": ["Intensity=12.5", "NODE_Glow-0"],
-}  # fmt: skip
+}
 
 
 def program(text: str) -> str:
@@ -188,10 +229,16 @@ def test_a_wire_stated_on_one_end_is_kept_and_told() -> None:
     ("change", "words"),
     [
         (lambda event, call: event.pin("then").links.append(f"{call.name} {'F' * 32}"), "has no pin"),
-        (lambda event, call: event.pin("then").links.append(f"{call.name} {call.pin('then').id}"), "both are outputs"),
-        (lambda event, call: event.pin("then").links.append(f"{call.name} {call.pin('InString').id}"), "only one of them"),
+        (
+            lambda event, call: event.pin("then").links.append(f"{call.name} {call.pin('then').id}"),
+            "both are outputs",
+        ),
+        (
+            lambda event, call: event.pin("then").links.append(f"{call.name} {call.pin('InString').id}"),
+            "only one of them",
+        ),
     ],
-)  # fmt: skip
+)
 def test_links_that_cannot_be_are_errors(change, words: str) -> None:
     paste = Paste()
     event, call = paste.event(), paste.call("PrintString", pin("InString", "string"))
@@ -258,11 +305,14 @@ def test_a_property_stands_where_the_author_set_a_value(
         ("Rotator", "10, 20, 30", "(Roll=30.0,Pitch=10.0,Yaw=20.0)"),
         ("LinearColor", "(R=1.0,G=0.5,B=0.25,A=1.0)", "(R=1.0,G=0.5,B=0.25,A=1.0)"),
         ("Vector2D", "(X=1.0,Y=2.0)", "(X=1.0,Y=2.0)"),
-        ("Transform", "1,2,3|10,20,30|1,1,1",
-         "(Location=(X=1.0,Y=2.0,Z=3.0),Rotation=(Roll=30.0,Pitch=10.0,Yaw=20.0),Scale=(X=1.0,Y=1.0,Z=1.0))"),
+        (
+            "Transform",
+            "1,2,3|10,20,30|1,1,1",
+            "(Location=(X=1.0,Y=2.0,Z=3.0),Rotation=(Roll=30.0,Pitch=10.0,Yaw=20.0),Scale=(X=1.0,Y=1.0,Z=1.0))",
+        ),
         ("Vector", "(A=5)", '"(A=5)"'),
     ],
-)  # fmt: skip
+)
 def test_structs_are_read_by_their_own_syntax(path: str, value: str, shown: str) -> None:
     kind = reference("ScriptStruct", f"/Script/CoreUObject.{path}")
     paste = Paste()
