@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from nightforge.blueprint.catalog import NodeType, load_catalog
 from nightforge.blueprint.clipboard.objects import RawObject, object_path
@@ -89,6 +90,7 @@ def identify(node: RawObject) -> Identity:
     return Identity(catalog_class(node), members, tuple(dict.fromkeys(candidates)))
 
 
+@lru_cache(maxsize=4096)
 def member(raw: str | None) -> Member | None:
     """Read `(MemberParent="...",MemberName="F",bSelfContext=True)`; None where there is no such thing."""
     if raw is None or not raw.startswith("("):

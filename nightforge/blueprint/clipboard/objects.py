@@ -6,6 +6,7 @@ Raw values keep the editor's spelling (quotes and escapes included); `tokens.unq
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from nightforge.blueprint.clipboard.tokens import unquote
 
@@ -109,6 +110,7 @@ class Place:
         return self.asset.rsplit("/", 1)[-1].rsplit(".", 1)[-1]
 
 
+@lru_cache(maxsize=4096)
 def object_path(reference: str) -> tuple[str, str]:
     """Split `Class'Path'`, quoted or not, into (class path, path); plain paths have no class."""
     text = unquote(reference.strip())
