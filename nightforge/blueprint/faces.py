@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from nightforge.blueprint.catalog import EXEC, NodeType, Pin, load_catalog
+from nightforge.blueprint.catalog import EXEC, NodeType, Pin
 from nightforge.blueprint.graph import Blueprint, Graph, Node, Struct, Value
 from nightforge.blueprint.pin_types import PinTypes
 from nightforge.blueprint.printer import value_text
@@ -26,7 +26,7 @@ SYMBOL_WIDTH = 40
 Side = Literal["input", "output"]
 Kind = Literal["event", "function", "pure", "flow", "variable", "opaque"]
 
-# The name of an operator in its engine target, and the sign that the editor draws for it.
+# The operation or function of an operator in the engine, and the sign that the editor draws for it.
 _SYMBOLS = {
     "Add": "+",
     "Subtract": "−",
@@ -41,9 +41,9 @@ _SYMBOLS = {
     "BooleanAND": "AND",
     "BooleanOR": "OR",
 }
-_OPERATOR = re.compile(
-    r"K2Node_(?:Promotable|CommutativeAssociativeBinary)Operator (?:\S*[:.])?([A-Za-z]+)(?:_\w+)?(?: |$)"
-)
+_OWN_NAMES = ("event", "event_definition", "function", "macro")  # roles that give a node its title
+_MEMBER, _OBJECT = re.compile(r'MemberName="([^"]+)"'), re.compile(r"'[^']*[.:/]([^.:/']+)'")
+OPAQUE = "opaque"  # the category of nodes that the catalog does not know
 _NARROW, _WIDE = frozenset("iljtf.,:;'|!I()[]/ \""), frozenset("mwMW@%")
 
 
@@ -143,7 +143,7 @@ def graph_faces(bp: Blueprint, graph: Graph) -> dict[str, Face]:
         if node.id not in faces:
             inputs = _pins(node, "input", types, wired.get((node.id, "input"), {}))
             outputs = _pins(node, "output", types, wired.get((node.id, "output"), {}))
-            faces[node.id] = _face(node, inputs, outputs)
+            faces[node.id] = _face(node, types.types[node.id], inputs, outputs)
     return faces
 
 
@@ -179,32 +179,33 @@ def spaced(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name.replace("_", " ")).strip()
 
 
-def _face(node: Node, inputs: tuple[FacePin, ...], outputs: tuple[FacePin, ...]) -> Face:
-    node_type = load_catalog().lookup(node.type)
+def _face(
+    node: Node, node_type: NodeType | None, inputs: tuple[FacePin, ...], outputs: tuple[FacePin, ...]
+) -> Face:
     kind = _kind(node_type, inputs, outputs)
+    event = node.type.startswith("Event_")
     title = spaced(node.type.removeprefix("Event_").rpartition("K2Node_")[2])
-    title = f"Event {title}" if node.type.startswith("Event_") else title
+    title = f"Event {title}" if event else title
     own, role = _named(node, node_type)
     full = f"{title}: {own}" if own else title
     if role == "variable":
         if not inputs and len(outputs) == 1:
             pin = replace(outputs[0], label=shortened(own))
             return Face(shortened(own), "", "variable", (), (pin,), compact=True, full_title=full)
-        return Face(
-            shortened(f"Set {own}" if inputs else own), "", "variable", inputs, outputs, full_title=full
-        )
+        shown = shortened(f"Set {own}" if any(pin.is_exec for pin in inputs) else own)
+        return Face(shown, "", "variable", inputs, outputs, full_title=full)
     symbol = _symbol(node_type)
     if symbol and not any(pin.is_exec for pin in inputs):
         bare = tuple(replace(pin, label="") for pin in inputs)
         results = tuple(replace(pin, label="") for pin in outputs)
         return Face(title, "", kind, bare, results, symbol, compact=True, full_title=full)
-    if role in ("event", "event_definition"):
+    if role in _OWN_NAMES:
         return Face(shortened(own), shortened(title), kind, inputs, outputs, full_title=full)
     return Face(shortened(title), shortened(own), kind, inputs, outputs, full_title=full)
 
 
 def _kind(node_type: NodeType | None, inputs: tuple[FacePin, ...], outputs: tuple[FacePin, ...]) -> Kind:
-    if node_type is None:
+    if node_type is None or node_type.category == OPAQUE:
         return "opaque"
     if node_type.kind == "event":
         return "event"
@@ -214,28 +215,41 @@ def _kind(node_type: NodeType | None, inputs: tuple[FacePin, ...], outputs: tupl
 
 
 def _symbol(node_type: NodeType | None) -> str:
-    match = _OPERATOR.match(node_type.ue_target) if node_type else None
-    return _SYMBOLS.get(match[1], "") if match else ""
+    if node_type is None:
+        return ""
+    return _SYMBOLS.get(node_type.unreal.operation or node_type.unreal.function, "")
 
 
 def _named(node: Node, node_type: NodeType | None) -> tuple[str, str]:
-    """Return the value of the property that names what the node is about, and its role; empty without one."""
+    """Return the name of what the node is about, and its role; empty without one.
+
+    Known nodes have a property for it, opaque ones the member or the object that a body key refers to.
+    """
     for entry in node_type.properties if node_type else ():
         value = node.get(entry.name)
         if isinstance(value, str) and value:
             return value, entry.role
+    for name, value in node.properties:
+        if name.startswith("@") and isinstance(value, str):
+            found = _MEMBER.search(value) or _OBJECT.search(value)
+            if found:
+                return found[1], "reference"
     return "", ""
 
 
 def _pins(node: Node, side: Side, types: PinTypes, wired: dict[str, str | None]) -> tuple[FacePin, ...]:
     """Return the pins of one side: those of the catalog in order, then what only wires and values name."""
-    node_type = types.catalog.lookup(node.type)
+    node_type = types.types[node.id]
     listed = (node_type.inputs if side == "input" else node_type.outputs) if node_type else ()
-    values = dict(node.properties) if side == "input" else {}
-    if node_type is not None:
+    values = {name: value for name, value in node.properties if not name.startswith("@")}
+    if side == "output":
+        values = {}
+    elif node_type is not None:
         values = {name: value for name, value in values.items() if node_type.declared(name) is None}
     found: dict[str, str | None] = {}
     for pin in listed:
+        if pin.extra and pin.name not in wired and pin.name not in values:
+            continue  # as the editor folds away what is rarely set
         for name in _family(pin, (*wired, *values)):
             found[name] = EXEC if pin.is_exec else types.of_pin(node.id, pin)
     for name in (*wired, *values):
@@ -252,7 +266,7 @@ def _family(pin: Pin, used: Iterable[str]) -> list[str]:
         return [pin.name]
     stem = pin.name[:-1]
     members = sorted({name for name in used if pin.matches(name)}, key=lambda name: (len(name), name))
-    if pin.dynamic == "text":
+    if pin.dynamic != "number":
         return sorted(members)
     last = max([int(name[len(stem) :]) for name in members], default=1)
     dense = last < 2 * len(members) + 8  # a switch on 0 and 900 shows two cases, not nine hundred
@@ -261,7 +275,7 @@ def _family(pin: Pin, used: Iterable[str]) -> list[str]:
 
 def _label(name: str, kind: str | None) -> str:
     """Return what stands beside a pin; the usual way in and out of a node needs no words."""
-    return "" if kind == EXEC and name in ("Execute", "Then") else shortened(spaced(name) or name)
+    return "" if kind == EXEC and name.lower() in ("execute", "then") else shortened(spaced(name) or name)
 
 
 def _input_width(pin: FacePin) -> int:

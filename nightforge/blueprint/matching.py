@@ -1,21 +1,26 @@
 """Finds which node of one program plays the part of which node of another, by wires and values.
 
-Two first guesses are made within each node type: by similarity that spreads along equal wires for some rounds
-(as in Blondel et al. 2004), and in order, which is exec order for canonical programs. Swaps that let more
-wires and values agree then improve both; the better one wins.
+The best matching makes the score highest; matching_search.py proves it or finds it, starting from a good one
+found here. Two first guesses are made within each node type: by similarity that spreads along equal wires for
+some rounds (as in Blondel et al. 2004), and in order, which is exec order for canonical programs. Swaps that
+let more wires and values agree then improve both; the one that is worth more wins.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from nightforge.blueprint.graph import Blueprint, Node
+from nightforge.blueprint.graph import Blueprint, Node, PinSpec
+from nightforge.blueprint.matching_search import Joined, Task, Worth, search, worth_of
+from nightforge.blueprint.node_types import is_opaque
 from nightforge.blueprint.printer import value_text
 
 ROUNDS = 4
 MAX_PAIRS = 40_000  # candidate pairs that get the full treatment; beyond it nodes pair up in order
+MAX_SEARCHED = 1_600  # candidate pairs (40 nodes of one type) up to which a best matching is proven
+SEARCH_BUDGET = 1_500  # pairs that the search may try; about 30 ms
 MAX_SWEEPS = 4
 WIRE_GAIN, VALUE_GAIN = 1.0, 0.2
 
@@ -40,11 +45,15 @@ class WireEnds:
 
 @dataclass(frozen=True, slots=True)
 class Flat:
-    """All graphs of a program in one list of nodes and wires; `graphs` names the graph of each node."""
+    """All graphs of a program in one list of nodes and wires.
+
+    `graphs` names the graph of each node, `values` holds its properties and user pins as they are written.
+    """
 
     nodes: tuple[Node, ...]
     wires: tuple[WireEnds, ...]
     graphs: tuple[str, ...]
+    values: tuple[dict[str, str], ...] = ()
 
     def describe(self, wire: WireEnds) -> str:
         """Write a wire by node types, as in `Branch.True -> PrintString.Execute`."""
@@ -67,15 +76,79 @@ def flatten(bp: Blueprint) -> Flat:
         for wire in graph.wires:
             ends = index.get(wire.source, -1), index.get(wire.target, -1)
             wires.append(WireEnds(wire.kind, ends[0], wire.source_pin, ends[1], wire.target_pin))
-    return Flat(tuple(nodes), tuple(wires), tuple(graphs))
+    return Flat(tuple(nodes), tuple(wires), tuple(graphs), tuple(map(_values, nodes)))
 
 
-def match_nodes(wanted: Flat, given: Flat) -> dict[int, int]:
-    """Return a one-to-one map from wanted to given node indices; only nodes of one type and graph pair up."""
+def _values(node: Node) -> dict[str, str]:
+    """Return what is set on a node; the pins of an opaque node follow from its class and are left out."""
+    values = {name: value_text(value) for name, value in node.properties}
+    return values if is_opaque(node.type) else values | pin_types(node.pins)
+
+
+def pin_types(pins: Iterable[PinSpec]) -> dict[str, str]:
+    """Return the type of each pin by direction and name, as in `{"in Amount": "Int"}`."""
+    return {f"{pin.direction} {pin.name}": pin.type for pin in pins}
+
+
+def _identity(node: Node) -> str:
+    """Return what must be equal for two nodes to pair up: the type, and what an opaque node refers to."""
+    if not is_opaque(node.type):
+        return node.type
+    keys = {name: value for name, value in node.properties if name.startswith("@") and isinstance(value, str)}
+    refers = sorted(f"{k}={v}" for k, v in keys.items() if k.endswith("Reference") or "'/" in v)
+    return "|".join([node.type, *refers])
+
+
+def node_words(flat: Flat, index: int) -> str:
+    """Name a node by its type and its values, as in `Delay (Duration = 1.0)`."""
+    values = ", ".join(f"{name} = {value}" for name, value in flat.values[index].items())
+    return flat.nodes[index].type + (f" ({values})" if values else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """A one-to-one map from wanted to given node indices; `optimal` where no other one is worth more."""
+
+    pairs: dict[int, int]
+    optimal: bool
+
+
+def match_nodes(wanted: Flat, given: Flat, worth: Worth, budget: int = SEARCH_BUDGET) -> Matching:
+    """Return the matching that is worth most; only nodes of one type and graph pair up.
+
+    Opaque nodes pair up where they refer to the same thing. As many nodes as possible are matched. Where the
+    programs are large or the search tries more than `budget` pairs, the best one found so far is returned and
+    not called optimal.
+    """
     groups = _groups(wanted, given)
-    if sum(len(here) * len(there) for here, there in groups) > MAX_PAIRS:
-        return {a: b for here, there in groups for a, b in zip(here, there, strict=False)}
-    return _Matcher(wanted, given, groups).run()
+    size = sum(len(here) * len(there) for here, there in groups)
+    if size > MAX_PAIRS:
+        return Matching({a: b for here, there in groups for a, b in zip(here, there, strict=False)}, False)
+    task = _task(wanted, given, groups, worth)
+    guesses = _Matcher(wanted, given, groups).guesses()
+    if size > MAX_SEARCHED:
+        return Matching(max(guesses, key=lambda guess: worth_of(task, guess)), False)
+    return Matching(*search(task, guesses, budget))
+
+
+def _task(wanted: Flat, given: Flat, groups: list[tuple[list[int], list[int]]], worth: Worth) -> Task:
+    sides = [-1] * len(wanted.nodes), [-1] * len(given.nodes)
+    for number, group in enumerate(groups):
+        for side, members in zip(sides, group, strict=True):
+            for index in members:
+                side[index] = number
+    mine, theirs = wanted.values, given.values
+    values = {
+        (a, b): (len(mine[a].items() & theirs[b].items()), len(mine[a].keys() & theirs[b].keys()))
+        for here, there in groups
+        for a in here
+        for b in there
+    }
+    return Task(*sides, _joined(wanted), _joined(given), values, worth)
+
+
+def _joined(flat: Flat) -> list[Joined]:
+    return [(w.source, w.target, (w.kind, w.source_pin, w.target_pin)) for w in flat.wires]
 
 
 def _groups(wanted: Flat, given: Flat) -> list[tuple[list[int], list[int]]]:
@@ -83,9 +156,9 @@ def _groups(wanted: Flat, given: Flat) -> list[tuple[list[int], list[int]]]:
     here: dict[tuple[str, str], list[int]] = defaultdict(list)
     there: dict[tuple[str, str], list[int]] = defaultdict(list)
     for index, node in enumerate(wanted.nodes):
-        here[partner.get(wanted.graphs[index], ""), node.type].append(index)
+        here[partner.get(wanted.graphs[index], ""), _identity(node)].append(index)
     for index, node in enumerate(given.nodes):
-        there[given.graphs[index], node.type].append(index)
+        there[given.graphs[index], _identity(node)].append(index)
     return [(here[key], there[key]) for key in sorted(here) if key in there]
 
 
@@ -115,7 +188,7 @@ class _Matcher:
 
     def __init__(self, wanted: Flat, given: Flat, groups: list[tuple[list[int], list[int]]]) -> None:
         self.groups = groups
-        mine, theirs = _value_texts(wanted), _value_texts(given)
+        mine, theirs = wanted.values, given.values
         pairs = [(a, b) for here, there in groups for a in here for b in there]
         self.values = {(a, b): _agreement(mine[a], theirs[b]) for a, b in pairs}
         self.here, self.there = _incident(wanted), _incident(given)
@@ -126,19 +199,18 @@ class _Matcher:
                 self.wires_at[index].append(wire)
         self.mapping: dict[int, int] = {}
 
-    def run(self) -> dict[int, int]:
-        """Return the better of the two improved guesses."""
-        in_order = {a: b for here, there in self.groups for a, b in zip(here, there, strict=False)}
-        if all(len(here) == len(there) == 1 for here, there in self.groups):
-            return in_order
-        guesses = []
-        for guess in (in_order, self._greedy(self._spread())):
-            self.mapping = guess
-            for _ in range(MAX_SWEEPS):
-                if not any([self._improve(here, there) for here, there in self.groups]):
-                    break
-            guesses.append((self._gain(guess.keys()), self.mapping))
-        return max(guesses, key=lambda item: item[0])[1]
+    def guesses(self) -> Iterator[dict[int, int]]:
+        """Yield the improved guesses, each worked out when it is asked for."""
+        yield self._improved({a: b for here, there in self.groups for a, b in zip(here, there, strict=False)})
+        if not all(len(here) == len(there) == 1 for here, there in self.groups):
+            yield self._improved(self._greedy(self._spread()))
+
+    def _improved(self, guess: dict[int, int]) -> dict[int, int]:
+        self.mapping = guess
+        for _ in range(MAX_SWEEPS):
+            if not any([self._improve(here, there) for here, there in self.groups]):
+                break
+        return guess
 
     def _spread(self) -> dict[tuple[int, int], float]:
         """Let the similarity of neighbours over equal wires flow into each pair, at most 1 a round."""
@@ -210,10 +282,6 @@ class _Matcher:
             if index in mapping:
                 total += VALUE_GAIN * self.values[index, mapping[index]]
         return total
-
-
-def _value_texts(flat: Flat) -> list[dict[str, str]]:
-    return [{name: value_text(value) for name, value in node.properties} for node in flat.nodes]
 
 
 def _agreement(mine: dict[str, str], theirs: dict[str, str]) -> float:

@@ -8,6 +8,7 @@ The order is one line of JSON. On Linux a server with this module loaded hands e
 Files in `attempts/` of the run folder, `KEY-N` for attempt N of stage KEY:
 
     KEY-N.order.json   written by the orchestrator before the guard starts anything
+    KEY-N.claim        pid of the guard that has taken it
     KEY-N.guard.json   who guards, who is guarded
     KEY-N.signs.jsonl  phase and limit, silence, stack dumps, requests to end, as they happen
     KEY-N.end.json     an order from outside to end the stage now
@@ -174,6 +175,8 @@ class Guard:
                 signal.signal(getattr(signal, name), self._hear)
         be("guard")
         order = self._order
+        if not self._claim():
+            return
         reach("tree.before")
         try:
             tree = Tree(order["argv"], Path(order["cwd"]), _environment(order), self._starter)
@@ -194,6 +197,21 @@ class Guard:
         reach("end.after")
         pump.finish()
         self._write_exit(code, watch, survivors, pump.dropped_bytes)
+
+    def _claim(self) -> bool:
+        """Take the attempt; False where another guard has it, since the server was killed right after handing
+        it over and a new one was asked. # ops K11
+        """
+        path = self._path("claim")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("x", encoding="utf-8") as file:
+                file.write(str(os.getpid()))
+        except FileExistsError:
+            return False
+        except OSError:  # a full disk keeps nobody from guarding
+            return True
+        return True
 
     def _hear(self, *_: object) -> None:
         self._asked = True  # a stray signal to the guard must end the stage in order, never orphan it

@@ -24,6 +24,7 @@ from nightforge.core.processes import (
 _ROOT = Path(__file__).resolve().parents[2]
 _CODE = "import sys; sys.path.insert(0, sys.argv[1]); from nightforge.pipeline.guard import main; main()"
 _POLL_S = 0.02  # where the system cannot wake us
+_CLAIM_S = 2.0  # for a guard to take its order
 
 
 class GuardHandle:
@@ -107,7 +108,7 @@ class Guards:
             pid = self._ask(line)
         except OSError:  # the server was killed; guards at work do not need it
             self.end()
-            pid = self._ask(line)
+            pid = _claimant(order, self._ask(line))  # the order may have reached a guard of the dead server
         identity = identity_of(pid)
         return GuardHandle.of(identity) if identity else None
 
@@ -150,6 +151,18 @@ class Guards:
         if windows:  # out of the job of the window that a foreground run belongs to
             return popen_out_of_job(argv, **common)[0]
         return subprocess.Popen(argv, start_new_session=True, **common)
+
+
+def _claimant(order: Mapping[str, Any], asked: int) -> int:
+    """Return the pid of the guard that has taken the attempt; `asked` if none says so in time."""
+    path = Path(order["attempts"]) / f"{order['stage']}-{order['attempt']}.claim"
+    deadline = time.monotonic() + _CLAIM_S
+    while time.monotonic() < deadline:
+        try:
+            return int(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):  # not there, or not written yet
+            time.sleep(_POLL_S)
+    return asked
 
 
 def _send(process: subprocess.Popen[bytes], line: bytes) -> None:

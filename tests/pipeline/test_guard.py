@@ -472,3 +472,25 @@ def test_the_guard_is_small_and_imports_no_package() -> None:
     assert done.stdout.strip() == "['__main__', 'nightforge']" or done.stdout.strip() == "['nightforge']", (
         done.stdout + done.stderr
     )
+
+
+@linux
+def test_an_order_whose_server_dies_right_after_handing_it_over_is_carried_out_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask, asked = Guards._ask, []
+
+    def ask_and_die(self: Guards, line: bytes) -> int:
+        asked.append(ask(self, line))
+        if len(asked) == 1:
+            assert self._server is not None
+            self._server.kill()
+            raise BrokenPipeError("the guard server has ended")
+        return asked[-1]
+
+    monkeypatch.setattr(Guards, "_ask", ask_and_die)
+    guard = bench.start("import time; open('ran', 'a').write('x'); time.sleep(0.5)")
+    assert guard._identity.pid == asked[0] != asked[1]
+    assert bench.finish(guard)["exit_code"] == 0
+    assert eventually(lambda: not alive(asked[1]))
+    assert (bench.folder / "ran").read_text() == "x"

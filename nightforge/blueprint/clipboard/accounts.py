@@ -9,6 +9,7 @@ from nightforge.blueprint.clipboard.grouping import RawAsset
 from nightforge.blueprint.clipboard.identity import names
 from nightforge.blueprint.clipboard.kinds import is_routing
 from nightforge.blueprint.clipboard.ledger import Ledger
+from nightforge.blueprint.clipboard.tokens import resolved
 from nightforge.blueprint.graph import Blueprint, Graph, Node
 from nightforge.blueprint.parser import ParseResult
 
@@ -69,7 +70,8 @@ def _words(node: Node, graph: Graph) -> list[str]:
     texts = [value for _, value in node.properties if isinstance(value, str)]
     found = load_catalog().lookup(node.type)
     paths = [path for text in texts if (path := types.path(text)) is not None]
-    return [*texts, *paths, graph.name, *(_engine_names(found) if found is not None else ())]
+    plain = [resolved(text) for text in texts if "\\" in text]
+    return [*texts, *plain, *paths, graph.name, *(_engine_names(found) if found is not None else ())]
 
 
 def _engine_names(node_type: NodeType) -> list[str]:

@@ -20,7 +20,7 @@ from nightforge.blueprint.clipboard.identity import (
     identify,
     macro_reference,
 )
-from nightforge.blueprint.clipboard.objects import RawObject, RawPin
+from nightforge.blueprint.clipboard.objects import RawObject, RawPin, object_path
 from nightforge.blueprint.clipboard.pin_types import pin_type
 from nightforge.blueprint.clipboard.tokens import quoted, unquote
 from nightforge.blueprint.graph import Node, PinSpec, Value
@@ -32,7 +32,7 @@ NOISE = frozenset(
 )
 # what follows from the function, event or pins of a node the catalog knows
 _DERIVED = frozenset(
-    "bIsPureFunc bDefaultsToPureFunc bIsConstFunc bOverrideFunction bInternalEvent bIsEditable OperationName "
+    "bIsPureFunc bDefaultsToPureFunc bIsConstFunc bOverrideFunction bInternalEvent bIsEditable "
     "NumAdditionalInputs ResolvedWildcardType PinNames MacroGraphReference MacroGraph EventSignatureName "
     "EventSignatureClass bCanHaveInputs bCanHaveOutputs IndexPinType NumOptionPins NumInputs".split()
 )
@@ -151,7 +151,10 @@ class _Known:
         """Consume the references that the node type itself stands for."""
         target = self.type.unreal
         if target.delegate:
-            self.consumed |= {"DelegateOwnerClass", "DelegatePropertyName", "EventReference"}
+            self.consumed |= {"DelegateOwnerClass", "DelegatePropertyName"}
+            signature = identity.members.get("EventReference")
+            if signature is not None and signature.name == target.signature.rpartition(".")[2]:
+                self.consumed.add("EventReference")
             if unquote(self.raw.get("CustomFunctionName") or "").startswith(AUTOMATIC_NAMES):
                 self.consumed.add("CustomFunctionName")
         for key, reference in identity.members.items():
@@ -165,8 +168,10 @@ class _Known:
         for key, value in target.body:
             if self.raw.get(key) == value:
                 self.consumed.add(key)
-        if target.cast_to:
-            self.consumed.add("TargetType")
+        if target.cast_to == object_path(self.raw.get("TargetType") or "")[1]:
+            self.consumed.add("TargetType")  # a project class keeps its folder, which its name does not tell
+        if unquote(self.raw.get("OperationName") or "") == target.operation:
+            self.consumed.add("OperationName")
         return self.told or not target.member
 
     def _declared(self, identity: Identity) -> bool:

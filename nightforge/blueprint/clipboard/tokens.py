@@ -117,7 +117,11 @@ def unquote(raw: str) -> str:
     """Resolve a quoted value with its escapes; a value without quotes is returned as it stands."""
     if len(raw) < 2 or raw[0] != '"' or raw[-1] != '"':
         return raw
-    body = raw[1:-1]
+    return resolved(raw[1:-1])
+
+
+def resolved(body: str) -> str:
+    """Resolve the escapes of a text without its quotes."""
     return "".join(_resolve(body)) if "\\" in body else body
 
 

@@ -6,7 +6,7 @@ Class names begin with `bp-`, so that a picture may stand inside a page without 
 from __future__ import annotations
 
 from nightforge.blueprint.catalog import EXEC, load_catalog
-from nightforge.blueprint.graph import split_type
+from nightforge.blueprint.type_names import split_type
 
 # What a pin carries: its colour on dark and on light ground, each at least 3:1 against the ground.
 PIN_COLOURS: dict[str, tuple[str, str]] = {
@@ -49,7 +49,6 @@ _FAMILIES = {
     "Rotator": "rotator",
     "Transform": "transform",
     "Delegate": "delegate",
-    "Class": "class",
 }
 _GROUNDS = {  # class: property, colour on dark, colour on light ground
     "ground": ("fill", "#1a1c20", "#f4f5f7"),
@@ -88,12 +87,16 @@ def pin_family(type_name: str | None) -> str:
         return "exec"
     types = load_catalog().types
     head, arguments = split_type(type_name)
-    if arguments and head != "Class":
+    if head in ("Class", "SoftClass"):
+        return "class"
+    if arguments:
         return pin_family(arguments[0])
     if head in _FAMILIES:
         return _FAMILIES[head]
     if head in types.structs:
         return "struct"
+    if head in types.enums:
+        return "enum"
     return "object" if types.is_class(head) else "unknown"
 
 

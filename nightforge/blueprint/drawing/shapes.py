@@ -13,8 +13,8 @@ from nightforge.blueprint.faces import (
     FacePin,
     text_width,
 )
-from nightforge.blueprint.graph import split_type
 from nightforge.blueprint.layout import COMMENT_TITLE, Box
+from nightforge.blueprint.type_names import split_type
 
 PIN_X = 14  # from the edge of a node to the middle of a pin
 CORNER = 6

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from nightforge.blueprint.drawing.markup import element, text, words
 from nightforge.blueprint.drawing.palette import BAR_COLOURS, style
-from nightforge.blueprint.drawing.shapes import draw_node, draw_pin, draw_wire
+from nightforge.blueprint.drawing.shapes import draw_comment, draw_node, draw_pin, draw_wire
 from nightforge.blueprint.faces import GRID, graph_faces, on_grid, shortened, text_width
 from nightforge.blueprint.graph import Blueprint, Graph, Variable
-from nightforge.blueprint.layout import Box, place
+from nightforge.blueprint.layout import Box, comment_boxes, place
 from nightforge.blueprint.printer import to_text, value_text
 from nightforge.core.errors import InputError
 
@@ -46,7 +46,7 @@ def to_svg(bp: Blueprint, graph: str | None = None) -> str:
     chips, y = _draw_variables(bp.variables, width - MARGIN, MARGIN + 16)
     parts += chips
     for entry, picture in zip(chosen, pictures, strict=True):
-        parts.append(text(shortened(_heading(entry)), MARGIN, y + 20, "bp-soft bp-note"))
+        parts.append(text(_heading(entry), MARGIN, y + 20, "bp-soft bp-note"))
         parts.append(element("g", picture.markup, transform=f"translate({MARGIN} {y + HEAD})"))
         y = on_grid(y + HEAD + picture.height + MARGIN)
     return _document(bp, chosen, prefix, parts, width, y)
@@ -56,6 +56,11 @@ def _draw_graph(bp: Blueprint, graph: Graph, prefix: str) -> _Picture:
     """Draw wires below nodes, so that no wire hides what a node says."""
     faces = graph_faces(bp, graph)
     boxes = place(graph, faces)
+    frames = comment_boxes(graph, boxes)
+    around = sorted(
+        zip(graph.comments, frames, strict=True), key=lambda pair: -pair[1].width * pair[1].height
+    )
+    comments = [draw_comment(comment.text, frame) for comment, frame in around]
     nodes = [draw_node(node_id, face, boxes[node_id], prefix) for node_id, face in faces.items()]
     wires = []
     for wire in graph.wires:
@@ -66,7 +71,7 @@ def _draw_graph(bp: Blueprint, graph: Graph, prefix: str) -> _Picture:
             name = f"{out.title}.{wire.source_pin} -> {into.title}.{wire.target_pin}"
             leave = (start.right, start.y + out.pin_y("output", wire.source_pin))
             wires.append(draw_wire(leave, (end.x, end.y + into.pin_y("input", wire.target_pin)), kind, name))
-    return _moved([*wires, *nodes], list(boxes.values()))
+    return _moved([*comments, *wires, *nodes], [*boxes.values(), *frames])
 
 
 def _moved(parts: list[str], boxes: Sequence[Box]) -> _Picture:
@@ -96,7 +101,15 @@ def _draw_variables(variables: Sequence[Variable], right: int, y: int) -> tuple[
 
 
 def _heading(graph: Graph) -> str:
-    return graph.name
+    """Return the name of a graph, of a function with what goes in and out."""
+    if graph.kind == "graph":
+        return shortened(graph.name)
+    sides = [
+        ", ".join(f"{pin.name}: {pin.type}" for pin in graph.pins if pin.direction == side)
+        for side in ("in", "out")
+    ]
+    out = f" -> {sides[1]}" if sides[1] else ""
+    return f"{graph.kind.title()} {shortened(graph.name)} ({sides[0]}){out}"
 
 
 def _document(

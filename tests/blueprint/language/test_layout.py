@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 from language_cases import LANTERN, TWO_GRAPHS, body, program, wired_programs
 
 from nightforge.blueprint.catalog import load_catalog
-from nightforge.blueprint.graph import Blueprint, Graph, Node, Wire
-from nightforge.blueprint.layout import Box, comment_box, layout
+from nightforge.blueprint.graph import Blueprint, Comment, Graph, Node, Wire
+from nightforge.blueprint.layout import Box, comment_box, comment_boxes, layout
 
 
 def random_graph(rng: Random, size: int, wires: int) -> Blueprint:
@@ -124,3 +125,45 @@ def test_a_comment_box_holds_its_nodes() -> None:
     found = comment_box(boxes, ("a", "b", "gone"))
     assert found == Box(-32, -80, 544, 336)
     assert comment_box(boxes, ()) is None
+
+
+def holds(box: Box, other: Box) -> bool:
+    return box.x <= other.x and box.y <= other.y and other.right <= box.right and other.bottom <= box.bottom
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_comment_boxes_hold_their_nodes_and_no_others(seed: int) -> None:
+    rng = Random(seed)
+    bp = random_graph(rng, 40, 45)
+    ids = [node.id for node in bp.graphs[0].nodes]
+    rng.shuffle(ids)
+    groups = [ids[:12], ids[2:9], ids[3:6], ids[3:6], ids[12:20], ids[20:21], ids[:12], [], ids]
+    rng.shuffle(groups)
+    graph = replace(bp.graphs[0], comments=tuple(Comment(str(i), tuple(g)) for i, g in enumerate(groups)))
+    boxes = layout(bp, graph)
+    found = comment_boxes(graph, boxes)
+    assert overlaps(list(boxes.values())) == []
+    for box, group in zip(found, groups, strict=True):
+        assert all(value % 16 == 0 for value in (box.x, box.y, box.width, box.height))
+        assert {node_id for node_id, other in boxes.items() if holds(box, other)} == set(group)
+        assert group or not [
+            other for other in (*boxes.values(), *found) if other != box and overlaps([box, other])
+        ]
+    for box, group in zip(found, groups, strict=True):
+        inside = [
+            set(inner)
+            for other, inner in zip(found, groups, strict=True)
+            if other != box and holds(box, other)
+        ]
+        assert all(inner <= set(group) for inner in inside)
+
+
+def test_comments_that_cut_into_each_other_and_deep_nesting_are_placed() -> None:
+    bp = random_graph(Random(1), 60, 60)
+    ids = [node.id for node in bp.graphs[0].nodes]
+    cutting = [ids[:20], ids[10:30], ids[25:40], ["gone"], *(ids[: 60 - n] for n in range(1, 59))]
+    graph = replace(bp.graphs[0], comments=tuple(Comment("c", tuple(g)) for g in cutting))
+    boxes = layout(bp, graph)
+    assert overlaps(list(boxes.values())) == []
+    for box, group in zip(comment_boxes(graph, boxes), cutting, strict=True):
+        assert all(holds(box, boxes[node_id]) for node_id in group if node_id in boxes)
