@@ -22,16 +22,17 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from nightforge.blueprint.clipboard.translate import translate
-from nightforge.blueprint.clipboard.writer import WrittenText, write_graphs
-from nightforge.blueprint.graph import Blueprint
-from nightforge.blueprint.parser import parse
-from nightforge.blueprint.synthesis.generate import generate
+from nightforge.blueprint.clipboard.translate import translate  # noqa: E402
+from nightforge.blueprint.clipboard.writer import WrittenText, write_graphs  # noqa: E402
+from nightforge.blueprint.graph import Blueprint  # noqa: E402
+from nightforge.blueprint.parser import parse  # noqa: E402
+from nightforge.blueprint.synthesis.generate import generate  # noqa: E402
 
 PACKAGE, VERSION = "ueblueprint", "3.0.0"
 ADDRESS = "http://ueblueprint.test"
@@ -41,7 +42,10 @@ _PAGE = """<!doctype html><html><head><link rel="stylesheet" href="/dist/css/ueb
 <ueb-blueprint><template>{text}</template></ueb-blueprint>
 <script type="module">import "/dist/ueblueprint.min.js"</script></body></html>"""
 _COUNT = "() => [document.querySelectorAll('ueb-node').length, document.querySelectorAll('ueb-link').length]"
-_STABLE_S, _LIMIT_S = 0.25, 30.0  # counts that stay this long are final; how long to wait for the expected ones
+_STABLE_S, _LIMIT_S = (
+    0.25,
+    30.0,
+)  # counts that stay this long are final; how long to wait for the expected ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +181,9 @@ def report(title: str, seen: list[Seen]) -> str:
 
 def main() -> int:
     """Measure and print; exit code 1 where any text differs."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--texts", type=Path, metavar="DIR", help="a folder of texts copied from the editor")
     parser.add_argument("--generated", type=int, default=GENERATED, metavar="N", help="programs to generate")
     args = parser.parse_args()
@@ -185,7 +191,7 @@ def main() -> int:
 
     groups: dict[str, Iterable[Case]] = {"lessons and exams": lesson_cases()}
     if args.generated:
-        pairs = generate(args.generated, seed=17)
+        pairs = generate(Random(17), args.generated)
         groups["generated"] = (case_of(f"generated {n}", pair.blueprint) for n, pair in enumerate(pairs))
     if args.texts:
         groups[f"texts of {args.texts.name}, re-written"] = text_cases(args.texts)
