@@ -1,11 +1,11 @@
-"""What an independent reader sees in our clipboard text: nodes and links that ueblueprint draws, against ours.
+"""What an independent reader sees in our clipboard text: the nodes and links that ueblueprint draws.
 
-ueblueprint (npm, MIT) is a reader of the editor's text written by others. It runs in headless Chromium, without a
-network: the page and the package are handed to the browser by this script. The package is fetched once through the
-npm client into a cache folder and is never part of the repository.
+ueblueprint (npm, MIT) is a reader of the editor's text written by others. It runs in headless Chromium, without
+a network: the page and the package are handed to the browser by this script. The package is fetched once through
+the npm client into a cache folder and is never part of the repository.
 
-By hand  python benchmarks/ueblueprint.py                           the lessons and 200 generated programs
-         python benchmarks/ueblueprint.py --texts FOLDER            also texts of the editor, read and re-written
+By hand  python benchmarks/ueblueprint.py                      the lessons and 200 generated programs
+         python benchmarks/ueblueprint.py --texts FOLDER       also texts of the editor, re-written
 """
 
 from __future__ import annotations
@@ -169,7 +169,8 @@ def report(title: str, seen: list[Seen]) -> str:
     agreed = sum(entry.agrees for entry in seen)
     nodes, links = sum(entry.nodes for entry in seen), sum(entry.links for entry in seen)
     errors = sum(entry.errors for entry in seen)
-    line = f"{title}: {agreed} of {len(seen)} texts agree; {nodes} nodes and {links} links shown, {errors} errors logged"
+    shown = f"{nodes} nodes and {links} links shown, {errors} errors logged"
+    line = f"{title}: {agreed} of {len(seen)} texts agree; {shown}"
     wrong = [
         f"  {entry.case.name}: {entry.nodes} nodes and {entry.links} links shown, "
         f"{entry.case.nodes} and {entry.case.links} written"

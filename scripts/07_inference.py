@@ -6,7 +6,7 @@ Writes   the program alone to standard output, everything else to standard error
 Needs    an adapter and the base model of the profile. Exits 0 also for an invalid program, and says so
 By hand  python scripts/07_inference.py --prompt 'When the game starts, print "hello".'
          python scripts/07_inference.py --batch instructions.txt --output answers.jsonl
-         python scripts/07_inference.py --prompt 'When the game starts, print "hello".' --clipboard > paste.txt
+         python scripts/07_inference.py --prompt "Print hello at the start." --clipboard > paste.txt
          python scripts/07_inference.py --interactive
 """
 

@@ -1,4 +1,4 @@
-"""Programs for the tests of the writer: one for each node type, those of the lessons, and how two are compared."""
+"""Programs for the tests of the writer: one for each node type, those of the lessons; comparing two."""
 
 from __future__ import annotations
 

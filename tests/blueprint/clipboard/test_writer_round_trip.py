@@ -1,4 +1,4 @@
-"""What is written for the clipboard is read back as the same program: every node type, lessons, generated ones."""
+"""What is written for the clipboard is read back as the same program: every node type, lessons, generated."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ VAR Fuel: Int = 30
 VAR Names: Array<String>
 VAR Prices: Map<Name,Float>
 GRAPH: EventGraph
-NODE n1: Event_CustomEvent [EventName="Light", @NodeComment="\"the lamp\""] (out Power: Float, out "Who is it": Actor)
+NODE n1: Event_CustomEvent [EventName="Light", @NodeComment="\"lamp\""] (out Power: Float, out "Who?": Actor)
 NODE n2: GetVar [VarName="Fuel"]
 NODE n3: GreaterThan [B=5.0]
 DATA n2.Value -> n3.A [Int]

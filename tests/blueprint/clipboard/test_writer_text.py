@@ -1,4 +1,4 @@
-"""The text itself: references, types and defaults in the editor's spelling, the same text for the same program."""
+"""The text itself: references, types and defaults in the editor's spelling; what a program can't say is refused."""
 
 from __future__ import annotations
 
