@@ -70,6 +70,10 @@ def test_generated_programs_are_read_back() -> None:
         assert same(read_back(example.blueprint), example.blueprint), example.text
 
 
+SIGNATURE = (
+    'in Execute: exec, in StartingPosition: Float, out "On Completed": exec, '
+    "out Left: \"/Script/CoreUObject.ScriptStruct'/Game/Yard/S_Left.S_Left'\""
+)
 EVERYTHING = r"""
 BLUEPRINT: BP_Lantern
 PARENT: Actor
@@ -94,7 +98,7 @@ NODE n8: SpawnActorFromClass [ActorClass="BP_Spark"]
 EXEC n7.Then -> n8.Execute
 NODE n9: CallFunction [FunctionName="Measure", Size=2.0]
 EXEC n8.Then -> n9.Execute
-NODE n10: K2Node_PlayMontage [StartingPosition=0.5, @Speed="2"] (in Execute: exec, in StartingPosition: Float, out "On Completed": exec, out Left: "/Script/CoreUObject.ScriptStruct'/Game/Yard/S_Left.S_Left'")
+NODE n10: K2Node_PlayMontage [StartingPosition=0.5, @Speed="2"] (SIGNATURE)
 EXEC n9.Then -> n10.Execute
 NODE n11: ForEachLoop
 NODE n12: GetVar [VarName="Names"]
@@ -120,7 +124,7 @@ MACRO: Twice (in Go: exec, in Count: Int, out Done: exec)
 NODE m1: FunctionEntry
 NODE m2: FunctionResult
 EXEC m1.Go -> m2.Done
-"""
+""".replace("SIGNATURE", SIGNATURE)
 
 
 def test_a_program_with_everything_is_read_back() -> None:

@@ -1,4 +1,4 @@
-"""The text itself: references, types and defaults in the editor's spelling; what a program can't say is refused."""
+"""The text itself: references, types and defaults in the editor's spelling; wrong programs are refused."""
 
 from __future__ import annotations
 
