@@ -1,8 +1,8 @@
 """What an independent reader sees in our clipboard text: the nodes and links that ueblueprint draws.
 
-ueblueprint (npm, MIT) is a reader of the editor's text written by others. It runs in headless Chromium without
-a network: this script hands the page and the package to the browser. The npm client fetches the package once into
-a cache folder; it is never part of the repository.
+ueblueprint (npm, MIT) is a reader of this text written by others. It runs in headless Chromium, offline: this
+script hands page and package to the browser. The npm client fetches the package once into a cache folder; it
+is never part of the repository.
 
 By hand  python benchmarks/ueblueprint.py                      the lessons and 200 generated programs
          python benchmarks/ueblueprint.py --texts FOLDER       also texts of the editor, re-written
