@@ -1,7 +1,8 @@
 """Figures of the clipboard reader: what is kept of a folder of texts, speed, a large export, and a fuzz run.
 
 By hand  python benchmarks/clipboard.py --folder DIR [--fuzz 100000]
-Reads a folder of clipboard texts (without --folder: texts written here); prints a table, fails if anything is lost.
+Reads a folder of clipboard texts (without --folder: the invented ones of the tests); prints a table, fails if
+anything is lost.
 """
 
 import argparse
@@ -28,7 +29,9 @@ SLOW_CASE_S = 2.0  # a single mutant that takes longer counts as a hang
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--folder", type=Path, help="folder of clipboard texts")
     parser.add_argument("--fuzz", type=int, default=0, metavar="N", help="number of mutated texts")
     parser.add_argument("--seed", type=int, default=4)
@@ -84,7 +87,8 @@ def _large() -> int:
     started = time.perf_counter()
     ledger = translate(text).ledger
     seconds = time.perf_counter() - started
-    print(f"{len(text) / 2**20:.1f} MB export    {seconds:.1f} s ({ledger.nodes_kept} nodes, {ledger.wires_kept} wires)")
+    counts = f"{ledger.nodes_kept} nodes, {ledger.wires_kept} wires"
+    print(f"{len(text) / 2**20:.1f} MB export    {seconds:.1f} s ({counts})")
     return seconds >= 10
 
 

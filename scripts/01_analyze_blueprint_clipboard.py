@@ -1,9 +1,11 @@
 """01 - Show what copies from the Unreal editor hold: objects, pins, links, events, calls, variables.
 
-Reads    INPUT...: files and folders of clipboard texts, `-` for standard input  (default: data/blueprint/exports/)
-Writes   --output DIR (default: data/blueprint/analysis/): NAME-HASH.analysis.json per text. Never into an input folder
+Reads    INPUT...: files and folders of clipboard texts, `-` for standard input  (default:
+         data/blueprint/exports/)
+Writes   --output DIR (default: data/blueprint/analysis/): NAME-HASH.analysis.json per text; never into a
+         folder that is read
 Needs    texts copied from a graph of the editor, of any kind (Blueprint, Control Rig, Material ...)
-Exits    0 all read; 1 any failed, each listed at the end; 2 a missing input or a forbidden output folder
+Exits    0 all read; 1 any failed, all listed at the end; 2 a missing input or a forbidden output
 By hand  python scripts/01_analyze_blueprint_clipboard.py lamp.txt --output out
 """
 

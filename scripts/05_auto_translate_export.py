@@ -1,10 +1,11 @@
 """05 - Translate copies from the Unreal editor into programs, and programs back into text for its clipboard.
 
-Reads    INPUT...: files and folders of clipboard texts, `-` for standard input  (default: data/blueprint/exports/)
+Reads    INPUT...: files and folders of clipboard texts, `-` for standard input  (default:
+         data/blueprint/exports/)
 Writes   --output DIR (default: data/blueprint/translated/): NAME-HASH.dsl per text, --svg: NAME-HASH.svg too;
          --to-clipboard: NAME-HASH.txt to paste into the editor. Never into the folder of an input
 Needs    texts copied from a Blueprint graph (Ctrl+C); --show-map prints what becomes what and needs nothing
-Exits    0 all translated; 1 any failed, each listed at the end; 2 a missing input or a forbidden output folder
+Exits    0 all translated; 1 any failed, all listed at the end; 2 a missing input or a forbidden output
 By hand  python scripts/05_auto_translate_export.py lamp.txt --output out --svg
          python scripts/05_auto_translate_export.py out/lamp-1a2b3c4d.dsl --to-clipboard --output paste
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from nightforge.blueprint.clipboard.grouping import group
+from nightforge.blueprint.clipboard.grouping import ENTRY_CLASS, RESULT_CLASS, group
 from nightforge.blueprint.clipboard.identity import identify, macro_reference
 from nightforge.blueprint.clipboard.linking import resolve
 from nightforge.blueprint.clipboard.objects import RawObject, RawPin
@@ -19,7 +19,7 @@ _EVENTS = ("K2Node_Event", "K2Node_CustomEvent", "K2Node_ComponentBoundEvent", "
 
 
 def analyze(text: str, source: str) -> dict[str, Any]:
-    """Return `schema_version, source, nodes, summary` of a text of any kind of graph; raises ClipboardError."""
+    """Return `schema_version, source, nodes, summary` of a text of any graph; raises ClipboardError."""
     blocks = read_objects(text)
     nodes = [_node(block) for block in blocks]
     return {"schema_version": SCHEMA_VERSION, "source": source, "nodes": nodes, "summary": _summary(blocks)}
@@ -131,7 +131,7 @@ def _names(node: RawObject, events: list[str], calls: list[str], variables: list
         key = unquote(node.get("InputKey") or node.get("InputActionName") or node.get("InputAction") or "")
         name = bound or (reference.name if reference is not None else "") or own or key
         events.append(name or node.name)
-    elif "FunctionReference" in members:
+    elif "FunctionReference" in members and node.class_name not in (ENTRY_CLASS, RESULT_CLASS):
         reference = members["FunctionReference"]
         owner = reference.owner.rpartition(".")[2]
         calls.append(f"{owner}.{reference.name}" if owner else reference.name)

@@ -34,7 +34,7 @@ class FileReport:
     file: str
     ledger: Ledger = field(default_factory=Ledger)
     outputs: list[str] = field(default_factory=list)
-    round_trip: bool = False
+    round_trip: bool | None = None  # None: nothing was translated
     warnings: list[str] = field(default_factory=list)
     error: str | None = None
 
@@ -97,7 +97,7 @@ def totals(reports: Sequence[FileReport]) -> dict[str, Any]:
     for report in reports:
         ledger.add(report.ledger)
     failed = [report for report in reports if report.error is not None]
-    kept = sum(report.round_trip for report in reports)
+    kept = sum(report.round_trip is True for report in reports)
     return {"files": len(reports), "failed": len(failed), "round_trips": kept, **ledger.to_dict()}
 
 
@@ -188,7 +188,7 @@ class _Writer:
 
 
 def read_program(data: bytes) -> tuple[Blueprint, list[str]]:
-    """Read a program from bytes; returns it with every finding about it, raises InputError if it can't be read."""
+    """Read a program from bytes; returns it with every finding, raises InputError if it can't be read."""
     result = validate(decode(data))
     if result.blueprint is None:
         first = result.errors[0]

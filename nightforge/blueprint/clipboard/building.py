@@ -43,7 +43,7 @@ class BuiltGraph:
 def build_graph(
     raw: RawGraph, definitions: Definitions, notes: list[str], opaque: Set[str] = frozenset()
 ) -> BuiltGraph:
-    """Translate a graph; the nodes whose ids are in `opaque` are not translated by the catalog. Raises ClipboardError where a link can't be resolved."""
+    """Translate a graph, the nodes with ids in `opaque` not by the catalog; ClipboardError for a bad link."""
     wiring = resolve(raw.nodes)
     notes += wiring.notes
     for (index, place), link in wiring.outside:

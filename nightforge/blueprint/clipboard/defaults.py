@@ -44,7 +44,7 @@ def user_defaults(pin: RawPin) -> dict[str, str]:
 def literal(type_name: str, pin: RawPin, given: dict[str, str], opaque: bool) -> Value | None:
     """Return what the author set on a pin as a literal of a type, or None where the language has none for it.
 
-    On opaque nodes the editor's own text will do where the type has no such literal.
+    On opaque nodes, whose literals nobody checks, the editor's own text will do.
     """
     if len(given) != 1:
         return None
@@ -58,7 +58,9 @@ def literal(type_name: str, pin: RawPin, given: dict[str, str], opaque: bool) ->
         return path_name(text) if pin.category == "class" else _object(text)
     value = text if pin.category in _SOFT_KINDS else read_value(type_name, text)
     if value is None or value_problem(type_name, value) is not None:
-        return text if opaque and not isinstance(value, Struct) else None
+        if not opaque:
+            return None
+        return text if value is None else value
     return value
 
 

@@ -1,4 +1,4 @@
-"""What a paste defines itself: functions, macros, custom events; and what a call of one is in the language."""
+"""What a paste defines itself: functions, macros, custom events; and what their calls are in the language."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Definitions:
 
 
 def header_pins(graph: RawGraph) -> Header:
-    """Return the pins of a function's or macro's call: what its entry gives out, and what its result takes."""
+    """Return the pins of a function's or macro's call: what its entry gives, and what its result takes."""
     pins: dict[tuple[str, str], PinSpec] = {}
     for node in graph.nodes:
         if node.class_name not in (ENTRY_CLASS, RESULT_CLASS, TUNNEL_CLASS):
@@ -92,7 +92,7 @@ def _spec(pin: RawPin, direction: str) -> PinSpec:
 
 
 def _entry_or_result(node: RawObject, graph: RawGraph, header: Header) -> NodeType:
-    """Return FunctionEntry or FunctionResult with the pins of the header; a macro has its tunnels for them."""
+    """Return the entry or the result with the pins of the header; a macro has its tunnels for them."""
     is_macro = node.class_name == TUNNEL_CLASS
     is_entry = node.class_name == ENTRY_CLASS or (is_macro and any(pin.is_output for pin in node.pins))
     base = load_catalog().by_unreal(ENTRY_CLASS if is_entry else RESULT_CLASS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from nightforge.blueprint.catalog import NodeType, load_catalog
 from nightforge.blueprint.catalog_types import GENERATED
@@ -23,8 +24,8 @@ _ZERO_GUID = "0" * 32
 _MEMBER_KEYS = ("FunctionReference", "EventReference", "DelegateReference", "VariableReference")
 # body keys that name one thing by themselves
 _NAME_KEYS = (
-    "CustomFunctionName", "DelegatePropertyName", "ComponentPropertyName", "TimelineName", "SelectedFunctionName",
-    "InputActionName", "InputAxisName", "InputKey", "AxisKey", "OperationName",
+    "CustomFunctionName", "DelegatePropertyName", "ComponentPropertyName", "TimelineName",
+    "SelectedFunctionName", "InputActionName", "InputAxisName", "InputKey", "AxisKey", "OperationName",
 )  # fmt: skip
 # body keys that refer to a class, enum, struct or asset
 _PATH_KEYS = (
@@ -34,7 +35,7 @@ _PATH_KEYS = (
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member reference: the declaring class or "" for the Blueprint itself, the name, and what else it says."""
+    """A member reference: the declaring class ("" for the Blueprint itself), the name, and the rest."""
 
     owner: str
     name: str
@@ -70,26 +71,27 @@ def identify(node: RawObject) -> Identity:
     if "EventReference" not in members and node.get("EventSignatureName") is not None:  # UE4 before 4.5
         owner = object_path(node.get("EventSignatureClass") or "")[1]
         members["EventReference"] = Member(owner, unquote(node.get("EventSignatureName") or ""))
-    found: list[tuple[str, str]] = []
+    candidates: list[tuple[str, str]] = []
     macro = macro_reference(node)
     if macro is not None:
-        found.append(macro)
+        candidates.append(macro)
     for key in ("FunctionReference", "EventReference", "DelegateReference", "VariableReference"):
         if key in members:
-            found.append((members[key].owner, members[key].name))
+            candidates.append((members[key].owner, members[key].name))
     owner = object_path(node.get("DelegateOwnerClass") or "")[1]
     if owner:
-        found.append((owner, unquote(node.get("DelegatePropertyName") or "")))
+        candidates.append((owner, unquote(node.get("DelegatePropertyName") or "")))
     if members.get("VariableReference", _NOBODY).owner:
-        found.append(("", "member"))
+        candidates.append(("", "member"))
     if node.class_name == _SELECT:
-        found += [("", pin.category) for pin in node.pins if pin.name == "Index"]
+        candidates += [("", pin.category) for pin in node.pins if pin.name == "Index"]
     for key in ("TargetType", "CustomClass"):
         if node.get(key):
-            found.append(("", object_path(node.get(key) or "")[1]))
-    return Identity(catalog_class(node), members, tuple(dict.fromkeys(found)))
+            candidates.append(("", object_path(node.get(key) or "")[1]))
+    return Identity(catalog_class(node), members, tuple(dict.fromkeys(candidates)))
 
 
+@lru_cache(maxsize=4096)
 def member(raw: str | None) -> Member | None:
     """Read `(MemberParent="...",MemberName="F",bSelfContext=True)`; None where there is no such thing."""
     if raw is None or not raw.startswith("("):
@@ -114,7 +116,7 @@ def member(raw: str | None) -> Member | None:
 
 
 def macro_reference(node: RawObject) -> tuple[str, str] | None:
-    """Return (asset, macro name) of a macro instance, from `MacroGraphReference=(MacroGraph="...:ForLoop'")`."""
+    """Return (asset, name) of a macro instance, from `MacroGraphReference=(MacroGraph="...:ForLoop'")`."""
     raw = node.get("MacroGraphReference")
     if raw is None:
         raw, graph = node.get("MacroGraph"), node.get("MacroGraph") or ""

@@ -53,7 +53,9 @@ def refuse_foreign(blocks: list[RawObject]) -> None:
         if is_comment(block) and block.module not in ("RigVMDeveloper",):
             continue
         if any(child.class_name == _OLD_PIN for child in block.children):
-            message = f"{block.name} keeps its pins as objects, as editors before 4.15 did; copy it from a newer one"
+            message = (
+                f"{block.name} has its pins as objects, as editors before 4.15 did; copy from a newer one"
+            )
             raise ClipboardError("CLIP106", message, block.line)
         what = _foreign(block)
         if what is not None:

@@ -106,32 +106,26 @@ def _through_knots(nodes: list[RawObject], stated: list[RawWire], notes: list[st
     if not knots:
         return stated
     onward: dict[int, list[End]] = defaultdict(list)  # knot -> what its output feeds
-    for wire in stated:
-        if wire.source[0] in knots:
-            onward[wire.source[0]].append(wire.target)
+    for wire in (wire for wire in stated if wire.source[0] in knots):
+        onward[wire.source[0]].append(wire.target)
     wires: dict[RawWire, None] = {}
-    reached: set[int] = set()
     behind: dict[int, tuple[list[End], set[int]]] = {}  # first knot -> real pins and knots behind it
-    for wire in stated:
-        if wire.source[0] in knots:
-            continue
-        if wire.target[0] not in knots:
+    for wire in (wire for wire in stated if wire.source[0] not in knots):
+        first = wire.target[0]
+        if first not in knots:
             wires[wire] = None
             continue
-        if wire.target[0] not in behind:
-            behind[wire.target[0]] = _reach(wire.target[0], knots, onward)
-        ends, passed = behind[wire.target[0]]
-        reached |= passed
-        for end in ends:
-            wires[RawWire(wire.source, end)] = None
+        if first not in behind:
+            behind[first] = _reach(first, knots, onward)
+        wires.update((RawWire(wire.source, end), None) for end in behind[first][0])
         if len(wires) > MAX_WIRES:
             raise ClipboardError("CLIP107", f"the knots join more than {MAX_WIRES} pairs of pins")
-        if not ends:
-            pin = _pin(nodes, wire.source)
-            notes.append(f"{nodes[wire.source[0]].name}.{pin.name} leads to knots that end nowhere")
-    for index in sorted(knots - reached):
-        if any(end[0] not in knots for end in onward[index]):
-            notes.append(f"knot {nodes[index].name} feeds a node, but nothing feeds the knot")
+        if not behind[first][0]:
+            name = f"{nodes[wire.source[0]].name}.{_pin(nodes, wire.source).name}"
+            notes.append(f"{name} leads to knots that end nowhere")
+    unfed = knots.difference(*(passed for _, passed in behind.values()))
+    lost = [index for index in sorted(unfed) if any(end[0] not in knots for end in onward[index])]
+    notes += [f"knot {nodes[index].name} feeds a node, but nothing feeds the knot" for index in lost]
     return list(wires)
 
 

@@ -1,8 +1,8 @@
-"""Turns one raw node into a node of the language: by its catalog entry where that says all of it, else opaque.
+"""Turns one raw node into a node of the language: by its catalog entry where that says all of it, or opaque.
 
-Nothing is dropped that carries meaning. What neither a pin nor a declared property can say stays as a property
-`@Key` with the raw text: body keys under their name, a pin's literal that its type can't write (or that a wire
-covers) as `@Pin.DefaultValue`, nested objects as `@Object(n)`.
+Nothing is dropped that carries meaning. What neither a pin nor a declared property can say stays in
+properties `@Key` with the raw text: body keys under their name, a pin's literal that its type can't write (or that a
+wire covers) as `@Pin.DefaultValue`, nested objects as `@Object(n)`.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ from nightforge.blueprint.graph import Node, PinSpec, Value
 
 # what the editor writes for itself: where a box stands, how it is shown, what the last compile said
 NOISE = frozenset(
-    "NodePosX NodePosY NodeWidth NodeHeight NodeGuid AdvancedPinDisplay ErrorType ErrorMsg bHasCompilerMessage "
-    "bCommentBubblePinned bCommentBubbleVisible bCommentBubbleVisible_InDetailsPanel NodeUpgradeMessage".split()
+    "NodePosX NodePosY NodeWidth NodeHeight NodeGuid AdvancedPinDisplay ErrorType ErrorMsg "
+    "NodeUpgradeMessage "
+    "bHasCompilerMessage bCommentBubblePinned bCommentBubbleVisible "
+    "bCommentBubbleVisible_InDetailsPanel".split()
 )
 # what follows from the function, event or pins of a node the catalog knows
 _DERIVED = frozenset(
@@ -51,7 +53,7 @@ class Built:
 
 
 def build_node(raw: RawObject, node_id: str, wired: Set[int], known: tuple[NodeType, bool] | None) -> Built:
-    """Translate a node; `wired` are the places of its pins with a wire, `known` what `known_type` says of it."""
+    """Translate a node; `wired` are the places of its wired pins, `known` what the catalog says of it."""
     given = {place: found for place, pin in enumerate(raw.pins) if (found := user_defaults(pin))}
     if known is not None:
         built = _Known(raw, node_id, wired, given, *known).build(identify(raw))
@@ -113,7 +115,7 @@ def inputs_first(pins: list[PinSpec]) -> tuple[PinSpec, ...]:
 
 
 class _Known:
-    """The translation of one node by its catalog entry; `build` returns None where the entry can't say all."""
+    """Translates one node by its catalog entry; `build` returns None where the entry can't say all."""
 
     def __init__(
         self,
@@ -151,12 +153,7 @@ class _Known:
         """Consume the references that the node type itself stands for."""
         target = self.type.unreal
         if target.delegate:
-            self.consumed |= {"DelegateOwnerClass", "DelegatePropertyName"}
-            signature = identity.members.get("EventReference")
-            if signature is not None and signature.name == target.signature.rpartition(".")[2]:
-                self.consumed.add("EventReference")
-            if unquote(self.raw.get("CustomFunctionName") or "").startswith(AUTOMATIC_NAMES):
-                self.consumed.add("CustomFunctionName")
+            self._delegate(identity)
         for key, reference in identity.members.items():
             if reference.name != target.member or not reference.plain or reference.scope:
                 continue
@@ -165,14 +162,21 @@ class _Known:
             if reference.self_context and reference.guid:
                 return False  # a function of the user that happens to be called like one of the engine
             self.consumed.add(key)
-        for key, value in target.body:
-            if self.raw.get(key) == value:
-                self.consumed.add(key)
+        self.consumed |= {key for key, value in target.body if self.raw.get(key) == value}
         if target.cast_to == object_path(self.raw.get("TargetType") or "")[1]:
             self.consumed.add("TargetType")  # a project class keeps its folder, which its name does not tell
         if unquote(self.raw.get("OperationName") or "") == target.operation:
             self.consumed.add("OperationName")
         return self.told or not target.member
+
+    def _delegate(self, identity: Identity) -> None:
+        """Consume what a component event says about its delegate."""
+        self.consumed |= {"DelegateOwnerClass", "DelegatePropertyName"}
+        signature = identity.members.get("EventReference")
+        if signature is not None and signature.name == self.type.unreal.signature.rpartition(".")[2]:
+            self.consumed.add("EventReference")
+        if unquote(self.raw.get("CustomFunctionName") or "").startswith(AUTOMATIC_NAMES):
+            self.consumed.add("CustomFunctionName")
 
     def _declared(self, identity: Identity) -> bool:
         """Read the declared properties from where the catalog says the engine keeps them."""
@@ -219,7 +223,7 @@ class _Known:
         return None
 
     def _pins(self) -> bool:
-        """Name every pin that shows or carries something; False where the entry means something else by it."""
+        """Name every pin that shows or carries something; False where the entry means another thing by it."""
         seen: set[tuple[bool, str]] = set()
         for place, pin in enumerate(self.raw.pins):
             if place in self.class_pins:
@@ -260,19 +264,6 @@ class _Known:
         self.defaults += kept
         self.literals[place] = tuple(key for key, _ in kept)
         return wired or not kept[0][0].startswith("@")
-
-    def _implied(self, spec: PinSpec) -> bool:
-        """Say whether a higher pin of the same numbered or lettered family is used, which needs this one."""
-        is_output = spec.direction == "out"
-        family = self._known_pin(spec.name, is_output)
-        if family is None or family.dynamic not in ("number", "letter"):
-            return False
-        stated = {(other.direction == "out", other.name) for other in self.signature}
-        names = {(self.raw.pins[place].is_output, name) for place, name in self.pin_names.items()}
-        return any(
-            side == is_output and family.matches(name) and (len(name), name) > (len(spec.name), spec.name)
-            for side, name in names - stated
-        )
 
     def _is_used(self, place: int) -> bool:
         return place in self.wired or place in self.given

@@ -1,4 +1,4 @@
-"""The raw model of a clipboard text: objects, their keys in order, pins with all fields. Nothing is interpreted.
+"""The raw model of a clipboard text: objects, keys in order, pins with all fields. Nothing is interpreted.
 
 Raw values keep the editor's spelling (quotes and escapes included); `tokens.unquote` resolves them.
 """
@@ -6,6 +6,7 @@ Raw values keep the editor's spelling (quotes and escapes included); `tokens.unq
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from nightforge.blueprint.clipboard.tokens import unquote
 
@@ -56,7 +57,7 @@ class RawPin:
 
 @dataclass(slots=True)
 class RawObject:
-    """A `Begin Object` block: class path, name, keys of the body in order, pins, user pins, nested objects."""
+    """A `Begin Object` block: class path, name, body keys in order, pins, user pins, nested objects."""
 
     class_path: str
     name: str
@@ -98,7 +99,7 @@ class RawObject:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an object lives, from its ExportPath: asset, graph path within the asset; empty if not written."""
+    """Where an object lives, from its ExportPath: asset and graph path within it; empty if not written."""
 
     asset: str = ""
     graph: tuple[str, ...] = ()
@@ -109,8 +110,9 @@ class Place:
         return self.asset.rsplit("/", 1)[-1].rsplit(".", 1)[-1]
 
 
+@lru_cache(maxsize=4096)
 def object_path(reference: str) -> tuple[str, str]:
-    """Split `Class'Path'` in any spelling, quoted or not, into (class path, path); plain paths have no class."""
+    """Split `Class'Path'`, quoted or not, into (class path, path); plain paths have no class."""
     text = unquote(reference.strip())
     head, mark, tail = text.partition("'")
     if not mark:

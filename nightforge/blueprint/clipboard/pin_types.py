@@ -1,6 +1,6 @@
 """The type of an editor pin in the spelling of the language.
 
-Engine types the catalog knows have their names there; every other class, struct or enum keeps its whole reference,
+Engine types the catalog knows have their names there; other classes, structs and enums keep their reference,
 `"/Script/CoreUObject.ScriptStruct'/Script/Engine.HitResult'"`, which says what kind of thing it is.
 """
 

@@ -34,7 +34,7 @@ def read_file(path: Path) -> str:
 
 
 def file_bytes(path: Path) -> bytes:
-    """Read a file; raises InputError where it is missing, ClipboardError before reading one that is too large."""
+    """Read a file; raises InputError where it is missing, ClipboardError where it is too large."""
     if not path.is_file():
         raise InputError(f"{path} is missing")
     size = path.stat().st_size
@@ -56,9 +56,9 @@ def decode(data: bytes) -> str:
     name = next((name for mark, name in _BOMS if data.startswith(mark)), "")
     if not name:
         name = "utf-8"
-        if data[1:2] == b"\0" and data[:1] != b"\0":
+        if data.startswith(b"B\0"):  # Begin Object without a mark
             name = "utf-16-le"
-        elif data[:1] == b"\0" and data[1:2] != b"\0":
+        elif data.startswith(b"\0B"):
             name = "utf-16-be"
     try:
         text = data.decode(name)
@@ -162,7 +162,7 @@ def _header(line: str, number: int) -> dict[str, str]:
 
 
 def _class_path(text: str, export_path: str) -> str:
-    """Return `/Script/Module.Class` whatever way it is quoted; a bare class has its module in the ExportPath."""
+    """Return `/Script/Module.Class` however it is quoted; a bare class has its module in the ExportPath."""
     head, mark, tail = text.partition("'")
     name = (tail.rstrip("'").strip('"') if mark else head).strip()
     if "." not in name and export_path:
@@ -178,7 +178,7 @@ def _fields(line: str, start: int, number: int) -> list[tuple[str, str]]:
     try:
         pairs, end = fields(line, start)
     except ValueCutError as error:
-        raise ClipboardError("CLIP104", f"the pin can't be read: {error}", number) from error
+        raise ClipboardError("CLIP104", f"the pin is cut off or damaged: {error}", number) from error
     if line[end:].strip():
         raise ClipboardError("CLIP105", f"{line[end : end + 20]!r} behind the pin", number)
     return pairs

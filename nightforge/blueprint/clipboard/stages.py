@@ -1,4 +1,4 @@
-"""Stages 01 and 05: the command line's wishes, the inbox of a run, what is printed, and the list of failures."""
+"""Stages 01 and 05: wishes of the command line, the inbox of a run, what is printed, and the failures."""
 
 from __future__ import annotations
 

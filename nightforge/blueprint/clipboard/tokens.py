@@ -10,7 +10,9 @@ from collections.abc import Iterator
 
 MAX_NESTING = 64  # parentheses within one value
 
-_FIELD = re.compile(r'\s*"?([^\W\d][\w.]*(?:\(\d+\))?)"?=([^,()"]*)')
+_KEY = r'\s*"?([^\W\d][\w.]*(?:\(\d+\))?)"?='
+_PLAIN_FIELD = re.compile(_KEY + r'("[^"\\]*"|[^,()"]*)([,)])')  # most fields: no nesting, no escapes
+_FIELD = re.compile(_KEY)
 _PIECE = re.compile(r'"(?:[^"\\]|\\.)*"|[()]|,|[^"(),]+|"', re.DOTALL)
 _PLAIN = re.compile(r"[^\\]+|\\u[0-9a-fA-F]{4}|\\U[0-9a-fA-F]{8}|\\x[0-9a-fA-F]{1,2}|\\.|\\", re.DOTALL)
 _ESCAPES = {"\\n": "\n", "\\r": "\r", "\\t": "\t", '\\"': '"', "\\'": "'", "\\\\": "\\"}
@@ -28,36 +30,31 @@ def fields(text: str, start: int = 0) -> tuple[list[tuple[str, str]], int]:
     """
     pairs: list[tuple[str, str]] = []
     position = start + 1
-    size = len(text)
     while True:
-        match = _FIELD.match(text, position)
-        if match is None:
-            position = _skip(text, position)
-            if position < size and text[position] == ")":
-                return pairs, position + 1
-            raise ValueCutError(_found(text, position, "Key=Value or )"))
-        end = match.end()
-        if end >= size:
-            raise ValueCutError("the value is cut off")
-        mark = text[end]
-        if mark == ",":
-            pairs.append((match[1], match[2].strip()))
-        elif mark == ")":
-            pairs.append((match[1], match[2].strip()))
-            return pairs, end + 1
+        match = _PLAIN_FIELD.match(text, position)
+        if match is not None:
+            key, value, mark = match.groups()
+            position = match.end()
         else:
-            stop = value_end(text, end)
-            pairs.append((match[1], text[match.start(2) : stop].strip()))
-            end = stop
-            if end >= size:
+            match = _FIELD.match(text, position)
+            if match is None:
+                break
+            key, end = match[1], value_end(text, match.end())
+            if end >= len(text):
                 raise ValueCutError("the value is cut off")
-            if text[end] == ")":
-                return pairs, end + 1
-        position = end + 1
+            value, mark = text[match.end() : end], text[end]
+            position = end + 1
+        pairs.append((key, value.strip()))
+        if mark == ")":
+            return pairs, position
+    position = _skip(text, position)
+    if position < len(text) and text[position] == ")":
+        return pairs, position + 1
+    raise ValueCutError(_found(text, position, "Key=Value or )"))
 
 
 def value_end(text: str, start: int) -> int:
-    """Return where the value from `start` ends: at a comma or closing parenthesis of this level, or the end."""
+    """Return where the value from `start` ends: at a comma or parenthesis of this level, or the end."""
     depth = 0
     position = start
     while position < len(text):
@@ -117,7 +114,7 @@ def unquote(raw: str) -> str:
     """Resolve a quoted value with its escapes; a value without quotes is returned as it stands."""
     if len(raw) < 2 or raw[0] != '"' or raw[-1] != '"':
         return raw
-    return resolved(raw[1:-1])
+    return resolved(raw[1:-1]) if "\\" in raw else raw[1:-1]
 
 
 def resolved(body: str) -> str:

@@ -1,6 +1,6 @@
 """Translates a clipboard text into programs: one per asset, each graph with its nodes, wires and comments.
 
-Every translation carries a ledger; a difference between text and program is an error, never a shorter program.
+Every translation carries a ledger; a difference between text and program is an error, not a shorter program.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from nightforge.blueprint.clipboard.accounts import account
 from nightforge.blueprint.clipboard.building import BuiltGraph, build_graph
-from nightforge.blueprint.clipboard.definitions import Definitions, header_pins
+from nightforge.blueprint.clipboard.definitions import Definitions
 from nightforge.blueprint.clipboard.errors import ClipboardError
 from nightforge.blueprint.clipboard.fitting import misfitting_nodes
 from nightforge.blueprint.clipboard.grouping import RawAsset, RawGraph, group
@@ -50,7 +50,7 @@ class Translation:
 
 
 def translate(text: str, name: str = "Clipboard", parent: str | None = None) -> Translation:
-    """Translate a clipboard text; `name` serves where the text names no asset, `parent` overrides the inferred one.
+    """Translate a text; `name` serves where the text names no asset, `parent` overrides the inferred class.
 
     Raises ClipboardError for a text that can't be read, is no Blueprint graph, or would not be kept whole.
     """
@@ -69,8 +69,8 @@ def translate(text: str, name: str = "Clipboard", parent: str | None = None) -> 
 def translate_asset(asset: RawAsset, name: str, parent: str | None) -> Document:
     """Translate one asset; raises ClipboardError where something would be lost.
 
-    Where a node of the catalog makes the program contradict itself although the editor had it so, for instance
-    because the catalog gives a pin a more general class, that node is kept as an opaque one.
+    Where a node of the catalog makes the program contradict itself although the editor had it so, as when the
+    catalog gives a pin a more general class, that node is kept as an opaque one.
     """
     notes: list[str] = []
     names = _graph_names(asset)
@@ -87,7 +87,9 @@ def translate_asset(asset: RawAsset, name: str, parent: str | None) -> Document:
             build_graph(graph, definitions, found, stubborn)
             for graph, stubborn in zip(asset.graphs, opaque, strict=True)
         ]
-        graphs = tuple(_graph(text, raw, graph) for text, raw, graph in zip(names, asset.graphs, built, strict=True))
+        graphs = tuple(
+            _graph(text, raw, graph) for text, raw, graph in zip(names, asset.graphs, built, strict=True)
+        )
         blueprint = _tagged(Blueprint(asset.place.asset_name or name, inferred, variables, graphs))
         written = to_text(blueprint)
         back = parse(written)

@@ -5,10 +5,39 @@ from __future__ import annotations
 import random
 
 _PIECES = (
-    '"', "'", "(", ")", ",", "=", "\\", "\n", "\r\n", "\ufeff", "\0", "\t", " ", "((((((((", "))))", '\\"', "LinkedTo=(",
-    "Begin Object", "End Object", "CustomProperties Pin (", "PinName=", 'Direction="EGPD_Output",', "Class=", "None",
-    "K2Node_Knot", "\u4f60", "\U0001f4a1", "9" * 400, "-1e999", "nan", "Name=", "PinType.ContainerType=Map",
-)  # fmt: skip
+    '"',
+    "'",
+    "(",
+    ")",
+    ",",
+    "=",
+    "\\",
+    "\n",
+    "\r\n",
+    "\ufeff",
+    "\0",
+    "\t",
+    " ",
+    "((((((((",
+    "))))",
+    '\\"',
+    "LinkedTo=(",
+    "Begin Object",
+    "End Object",
+    "CustomProperties Pin (",
+    "PinName=",
+    'Direction="EGPD_Output",',
+    "Class=",
+    "None",
+    "K2Node_Knot",
+    "\u4f60",
+    "\U0001f4a1",
+    "9" * 400,
+    "-1e999",
+    "nan",
+    "Name=",
+    "PinType.ContainerType=Map",
+)
 
 
 def mutant(text: str, rng: random.Random) -> str:
@@ -68,4 +97,16 @@ def _twice(text: str, rng: random.Random) -> str:
     return text + text if len(text) < 60_000 else text
 
 
-_WAYS = (_cut, _behead, _insert, _insert, _replace, _replace, _remove, _shuffle_lines, _repeat_lines, _swap_words, _twice)
+_WAYS = (
+    _cut,
+    _behead,
+    _insert,
+    _insert,
+    _replace,
+    _replace,
+    _remove,
+    _shuffle_lines,
+    _repeat_lines,
+    _swap_words,
+    _twice,
+)
