@@ -178,9 +178,10 @@ class _Writer:
     output: Path
 
     def __call__(self, data: bytes, stem: str, source: str) -> FileReport:
-        from nightforge.blueprint.clipboard.writer import to_clipboard
+        from nightforge.blueprint.clipboard.writer import create_first, to_clipboard
 
         blueprint, warnings = read_program(data)
+        warnings += [f"create first: {line}" for line in create_first(blueprint)]
         path = self.output / f"{named(stem, data)}.txt"
         write_text(path, to_clipboard(blueprint), durable=False)
         return FileReport(source, outputs=[str(path)], warnings=warnings)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from nightforge.blueprint.catalog import NodeType, load_catalog
+from nightforge.blueprint.catalog_types import GENERATED
 from nightforge.blueprint.clipboard.objects import RawObject, object_path
 from nightforge.blueprint.clipboard.tokens import ValueCutError, struct, unquote
 
@@ -148,5 +149,11 @@ def names(node: RawObject) -> list[str]:
     if macro is not None:
         found.append(macro[1])
     found += [unquote(value) for key in _NAME_KEYS if (value := node.get(key))]
-    found += [object_path(value)[1] for key in _PATH_KEYS if (value := node.get(key))]
+    found += [_path(value) for key in _PATH_KEYS if (value := node.get(key))]
     return [n for n in dict.fromkeys(found) if n not in ("", "None") and not n.startswith(AUTOMATIC_NAMES)]
+
+
+def _path(reference: str) -> str:
+    """Return the path of a reference; a class without a folder by the name of its asset."""
+    path = object_path(reference)[1]
+    return path if "/" in path else path.removesuffix(GENERATED)

@@ -6,18 +6,20 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Literal
 
-from nightforge.blueprint.catalog import SELF, WILDCARDS, NodeType, Pin
+from nightforge.blueprint.catalog import SELF, WILDCARDS, NodeType, Pin, load_catalog
 from nightforge.blueprint.clipboard.tokens import quoted
 from nightforge.blueprint.clipboard.writer_types import PinType, editor_type
 from nightforge.blueprint.clipboard.writer_values import default_fields, literal_type
-from nightforge.blueprint.graph import Graph, Node
-from nightforge.blueprint.node_types import is_opaque
+from nightforge.blueprint.graph import Graph, Node, split_type
+from nightforge.blueprint.node_types import ENTRY, RESULT, is_opaque
 from nightforge.blueprint.pin_types import PinTypes
 from nightforge.blueprint.type_names import type_text
 
 TARGET = "self"
 _RAW_DEFAULT = re.compile(r"@(.*)\.(DefaultValue|DefaultObject|DefaultTextValue)", re.DOTALL)
+_WILDCARD = re.compile(rf"\b(?:{'|'.join(WILDCARDS)})\b")
 _NO_GUID = "0" * 32
 _FLAGS = "bNotConnectable=False,bDefaultValueIsReadOnly=False,bDefaultValueIsIgnored=False"
 _LAST = "bAdvancedView=False,bOrphanedPin=False,"
@@ -91,11 +93,7 @@ def guid(*parts: str) -> str:
 
 def pins_of(node: Node, node_type: NodeType, scope: GraphPins) -> list[WrittenPin]:
     """Return the pins of a node in the editor's order: control, hidden ones, inputs, outputs."""
-    found = [
-        _pin(node, node_type, pin, name, is_output, scope)
-        for is_output in (False, True)
-        for pin, name in _named(node, node_type, is_output, scope)
-    ]
+    found = _NodePins(node, node_type, scope).all()
     if is_opaque(node.type):
         return found
     control = [pin for pin in found if pin.type.category == "exec"]
@@ -127,22 +125,101 @@ def raw_defaults(node: Node) -> dict[str, dict[str, str]]:
     return found
 
 
-def _named(node: Node, node_type: NodeType, is_output: bool, scope: GraphPins) -> Iterator[tuple[Pin, str]]:
-    """Yield each pin of one side with its name; families by the members that are used, gaps filled."""
-    pins = node_type.outputs if is_output else node_type.inputs
-    families = [pin for pin in pins if pin.dynamic]
-    fixed = [
-        pin for pin in pins if not pin.dynamic and not any(family.matches(pin.name) for family in families)
-    ]
-    names = {pin.name for pin in fixed}
-    for pin in pins:
-        if pin in fixed:
-            yield pin, pin.name
-        elif pin.dynamic:
-            written = [name for name, _ in node.properties] if not is_output else []
-            stated = [spec.name for spec in node.pins if (spec.direction == "out") == is_output]
-            wanted = dict.fromkeys([*stated, *written, *scope.wired(node, is_output)])
-            yield from ((pin, name) for name in _members(pin, [n for n in wanted if n not in names]))
+class _NodePins:
+    """The pins of one node, with what its wildcards stand for here."""
+
+    def __init__(self, node: Node, node_type: NodeType, scope: GraphPins) -> None:
+        self.node, self.type, self.scope = node, node_type, scope
+        self.is_opaque = is_opaque(node.type)
+        self.raw = raw_defaults(node)
+        self.open = {} if self.is_opaque else self._bindings()
+
+    def all(self) -> list[WrittenPin]:
+        """Return the inputs, then the outputs."""
+        return [
+            self._pin(pin, name, is_output)
+            for is_output in (False, True)
+            for pin, name in self._named(is_output)
+        ]
+
+    def _named(self, is_output: bool) -> Iterator[tuple[Pin, str]]:
+        """Yield each pin of one side with its name; families by the members that are used, gaps filled."""
+        pins = self.type.outputs if is_output else self.type.inputs
+        families = [pin for pin in pins if pin.dynamic]
+        fixed = [pin for pin in pins if not pin.dynamic and not any(f.matches(pin.name) for f in families)]
+        names = {pin.name for pin in fixed}
+        for pin in pins:
+            if pin in fixed:
+                yield pin, pin.name
+            elif pin.dynamic:
+                written = [name for name, _ in self.node.properties] if not is_output else []
+                stated = [spec.name for spec in self.node.pins if (spec.direction == "out") == is_output]
+                wanted = dict.fromkeys([*stated, *written, *self.scope.wired(self.node, is_output)])
+                yield from ((pin, name) for name in _members(pin, [n for n in wanted if n not in names]))
+
+    def _pin(self, pin: Pin, name: str, is_output: bool) -> WrittenPin:
+        node, scope = self.node, self.scope
+        side: Literal["input", "output"] = "output" if is_output else "input"
+        engine_name = name if self._is_own(name, is_output) else self.type.ue_pin(name, side)
+        if engine_name.startswith("{"):
+            engine_name = str(node.get(engine_name[1:-1]))
+        type_name = self._type(pin)
+        identity = guid(scope.key, node.id, "out" if is_output else "in", name)
+        made = WrittenPin(name, engine_name, is_output, editor_type(type_name), identity)
+        if is_output or pin.is_exec:
+            return made
+        if name in self.raw:
+            made.defaults = [f"{key}={value}" for key, value in self.raw[name].items()]
+        else:
+            automatic = None if self.is_opaque else pin.default
+            made.defaults = default_fields(type_name, node.get(name), automatic, bare=self.is_opaque)
+        return made
+
+    def _is_own(self, name: str, is_output: bool) -> bool:
+        """Say whether a pin is one that the user made and named, by a signature or a definition."""
+        base = load_catalog().lookup(self.node.type)
+        if base is None or (self.scope.graph.kind == "macro" and self.node.type in (ENTRY, RESULT)):
+            return True
+        return (base.output(name) if is_output else base.input(name)) is None
+
+    def _type(self, pin: Pin) -> str:
+        if pin.type == SELF or self.is_opaque:
+            return pin.type
+        known = self.scope.types.of_pin(self.node.id, pin)
+        return known or _WILDCARD.sub(lambda match: self.open.get(match[0], match[0]), pin.type)
+
+    def _bindings(self) -> dict[str, str]:
+        """Return the types of the wildcards that only a property, the tag of a wire or a literal tells."""
+        found: dict[str, str] = {}
+        for entry in self.type.properties:
+            named = self.node.get(entry.name)
+            if entry.role in ("struct", "enum") and isinstance(named, str):
+                found.setdefault(WILDCARDS[0], type_text(named))
+        for is_output in (True, False):
+            for name in self.scope.wired(self.node, is_output):
+                pin = self.type.output(name) if is_output else self.type.input(name)
+                tag = self.scope.tags.get((self.node.id, is_output, name))
+                if pin is not None and tag is not None:
+                    _bind(pin.type, tag, found)
+        for name, value in self.node.properties:
+            pin, kind = self.type.input(name), literal_type(value)
+            if pin is not None and kind is not None:
+                _bind(pin.type, kind, found)
+        return found
+
+
+def _bind(pattern: str, type_name: str, found: dict[str, str]) -> None:
+    """Note what the wildcards of a pin's type stand for where a value of another type fits it."""
+    if _WILDCARD.search(type_name):
+        return
+    if pattern in WILDCARDS:
+        found.setdefault(pattern, type_name)
+        return
+    (head, parts), (other, given) = split_type(pattern), split_type(type_name)
+    if head == other and len(parts) == len(given):
+        for part, kind in zip(parts, given, strict=True):
+            if part in WILDCARDS:
+                found.setdefault(part, kind)
 
 
 def _members(family: Pin, wanted: list[str]) -> list[str]:
@@ -154,42 +231,6 @@ def _members(family: Pin, wanted: list[str]) -> list[str]:
         return [chr(code) for code in range(ord("C"), ord(max(used)) + 1)]
     stem = family.name[:-1]
     return [f"{stem}{number}" for number in range(max(int(name[len(stem) :]) for name in used) + 1)]
-
-
-def _pin(
-    node: Node, node_type: NodeType, pin: Pin, name: str, is_output: bool, scope: GraphPins
-) -> WrittenPin:
-    engine_name = node_type.ue_pin(name, "output" if is_output else "input")
-    if engine_name.startswith("{"):
-        engine_name = str(node.get(engine_name[1:-1]))
-    given = None if is_output else node.get(name)
-    type_name = pin.type if pin.type == SELF else scope.types.of_pin(node.id, pin) or pin.type
-    if type_name in WILDCARDS:
-        type_name = _open_type(node, node_type, name, is_output, scope) or type_name
-    ending = "out" if is_output else "in"
-    made = WrittenPin(
-        name, engine_name, is_output, editor_type(type_name), guid(scope.key, node.id, ending, name)
-    )
-    if is_output or pin.is_exec:
-        return made
-    raw = raw_defaults(node).get(name)
-    if raw is not None:
-        made.defaults = [f"{key}={value}" for key, value in raw.items()]
-    else:
-        automatic = None if is_opaque(node.type) else pin.default
-        made.defaults = default_fields(type_name, given, automatic, bare=is_opaque(node.type))
-    return made
-
-
-def _open_type(node: Node, node_type: NodeType, name: str, is_output: bool, scope: GraphPins) -> str | None:
-    """Return the type of a pin that the catalog leaves open: by a property, its wire's tag or its literal."""
-    for entry in node_type.properties:
-        named = node.get(entry.name)
-        if entry.role in ("struct", "enum") and isinstance(named, str):
-            return type_text(named)
-    given = None if is_output else node.get(name)
-    tag = scope.tags.get((node.id, is_output, name))
-    return tag or (literal_type(given) if given is not None else None)
 
 
 def _join_parts(pins: list[WrittenPin]) -> None:

@@ -61,7 +61,11 @@ def literal_type(value: Value) -> str | None:
         return "Int"
     if isinstance(value, float):
         return "Float"
-    return "String" if isinstance(value, str) else None
+    if isinstance(value, str):
+        return "String"
+    names = {name for name, _ in value.fields}
+    structs = load_catalog().types.structs.items()
+    return next((struct for struct, fields in structs if names and names <= set(fields)), None)
 
 
 def value_text(type_name: str, value: Value) -> str:
