@@ -171,15 +171,16 @@ def casts() -> Paste:
     )
     pawn.pins[0].fields["PinType.PinSubCategoryObject"] = reference("Class", "/Script/Engine.Pawn")
     target = reference("Class", "/Script/Engine.Character")
-    made = out("AsCharacter", "object", PinType__PinSubCategoryObject=target)
+    made = out("AsSpielfigur", "object", PinType__PinSubCategoryObject=target)
     body = f"TargetType={target}"
     ends = [pin("execute"), out("then"), out("CastFailed"), pin("Object", "object"), made]
     exec_cast = paste.add("DynamicCast", body, pins=[*ends, out("bSuccess", "bool", bHidden="True")])
-    exec_cast.pins[4].name = "As Character"
     own = reference("Class", "/Game/Yard/BP_Fence.BP_Fence_C")
     pure = [pin("Object", "object"), out("AsBP Fence", "object"), out("bSuccess", "bool")]
     paste.add("DynamicCast", f"TargetType={own}", "bIsPureCast=True", pins=pure)
     paste.link(pawn, "ReturnValue", exec_cast, "Object")
+    jump = paste.call("Jump", pin("self", "object"), owner="/Script/Engine.Character")
+    paste.link(exec_cast, "AsSpielfigur", jump, "self")
     return paste
 
 
