@@ -21,20 +21,17 @@ class RawGraph:
 
     place: Place
     name: str
-    nested: bool = False
     nodes: list[RawObject] = field(default_factory=list)
     comments: list[RawObject] = field(default_factory=list)
 
     @property
     def kind(self) -> GraphKind:
-        """Return function, macro or graph, from the nodes that only such a graph has."""
+        """Return function, macro (collapsed nodes too) or graph, from the nodes that only such a graph has."""
         classes = {node.class_name for node in self.nodes}
         events = {"K2Node_Event", "K2Node_CustomEvent", "K2Node_ComponentBoundEvent"}
         if classes & {ENTRY_CLASS, RESULT_CLASS} and not classes & events:
             return "function"
-        if TUNNEL_CLASS in classes and not self.nested and len(self.place.graph) <= 1:
-            return "macro"
-        return "graph"
+        return "macro" if TUNNEL_CLASS in classes and not classes & events else "graph"
 
 
 @dataclass(slots=True)
@@ -84,7 +81,7 @@ def _take_inner(node: RawObject, outer: RawGraph, asset: RawAsset) -> None:
     node.children = [child for child in node.children if child not in inner]
     for block in inner:
         place = Place(outer.place.asset, (*outer.place.graph, node.name, block.name))
-        graph = RawGraph(place, block.name, nested=True)
+        graph = RawGraph(place, block.name)
         for child in block.children:
             if is_comment(child):
                 graph.comments.append(child)

@@ -12,7 +12,6 @@ _FOREIGN = (
     (("MaterialGraphNode", "MaterialExpression"), "a Material graph"),
     (("Niagara",), "a Niagara graph"),
     (("PCG",), "a PCG graph"),
-    (("AnimState", "AnimationStateGraph", "AnimationTransition"), "an animation state machine"),
     (("SoundCueGraph", "SoundNode"), "a Sound Cue graph"),
     (("Metasound", "MetaSound"), "a MetaSound graph"),
     (("BehaviorTree", "BTGraph", "BTTask", "BTComposite"), "a Behavior Tree"),
@@ -23,7 +22,7 @@ _FOREIGN = (
     (("ConversationGraph",), "a conversation graph"),
     (("MovieGraph", "MoviePipeline"), "a Movie Render graph"),
 )
-_K2_CLASSES = ("K2Node_", "AnimGraphNode_")  # nodes of animation graphs are K2 nodes too
+_K2_CLASSES = ("K2Node_", "AnimGraphNode_", "AnimState")  # animation Blueprints are Blueprints
 _OLD_PIN = "EdGraphPin"
 
 

@@ -39,6 +39,7 @@ _DERIVED = frozenset(
     "EventSignatureClass bCanHaveInputs bCanHaveOutputs IndexPinType NumOptionPins NumInputs".split()
 )
 _OUTER_PIN, _OWNER_PART = "Pin:", ".MemberParent"
+_CAST_RESULT = "As"  # then the display name of the class, which may be translated
 _TYPE_PARTS = re.compile(r"\w+")
 
 
@@ -300,6 +301,13 @@ class _Known:
     def _name(self, pin: RawPin) -> str | None:
         """Return the name in the language of an engine pin; `{VarName}` stands for that property."""
         named = self.type.ue_outputs if pin.is_output else self.type.ue_inputs
+        if (
+            self.type.unreal.cast_to
+            and pin.is_output
+            and not pin.is_exec
+            and pin.name.startswith(_CAST_RESULT)
+        ):
+            return next(own.name for own in self.type.outputs if own.name.startswith(_CAST_RESULT))
         values = dict(self.properties)
         for own in self.type.outputs if pin.is_output else self.type.inputs:
             pattern = named.get(own.name, own.name)

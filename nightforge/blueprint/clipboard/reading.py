@@ -73,6 +73,8 @@ def decode(data: bytes) -> str:
 def read_objects(text: str) -> list[RawObject]:
     """Read a whole clipboard text; returns its top-level objects in order, raises ClipboardError."""
     text = text.removeprefix("\ufeff")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
         raise ClipboardError("CLIP101", "the text is empty; copy nodes in the editor and save them as text")
     reader = _Reader()

@@ -142,7 +142,6 @@ def test_a_broken_text_is_refused_with_code_and_reason(text: str, code: str, wor
         ("/Script/UnrealEd.MaterialGraphNode", "Material"),
         ("/Script/NiagaraEditor.NiagaraNodeFunctionCall", "Niagara"),
         ("/Script/PCGEditor.PCGEditorGraphNode", "PCG"),
-        ("/Script/AnimGraph.AnimStateNode", "state machine"),
         ("/Script/UMG.Button", "without pins"),
     ],
 )

@@ -38,6 +38,7 @@ LINES: dict[str, list[str]] = {
     "casts": [
         "CastToCharacter",
         "DATA n1.ReturnValue -> n2.Object [Pawn]",
+        "DATA n2.AsCharacter -> n4.Target [Character]",
         '@bIsPureCast="True"',
         '"AsBP Fence"',
     ],
@@ -377,7 +378,7 @@ def test_the_graph_inside_a_collapsed_node_is_a_graph_of_its_own() -> None:
     found = translate(paste.text())
     text = found.documents[0].text
     assert "GRAPH: EventGraph\nNODE n1: K2Node_Composite" in text
-    assert "GRAPH: Blink\nNODE n1: K2Node_Tunnel" in text
+    assert "MACRO: Blink (in In: exec, out Out: exec)\nNODE n1: FunctionEntry\n" in text
     assert "EXEC n1.In -> n3.Execute\nEXEC n3.Then -> n2.Out" in text
     assert found.ledger.nodes_kept == 4
 
