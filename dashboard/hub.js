@@ -4,13 +4,14 @@ import { onResize } from "./chart.js";
 import { compareRuns } from "./compare.js";
 import { byId, commandLine, h, renderOnce, setClass, setText } from "./dom.js";
 import { ago, isNumber, objects, plural, text } from "./format.js";
-import { showDataset, showHealth, showLessons, showTiles } from "./hub_panels.js";
+import { showHealth, showLessons, showTiles } from "./hub_panels.js";
 import { showMastery } from "./mastery.js";
 import { page, startPage } from "./page.js";
 import { link, now, watch } from "./poll.js";
 import { pickedRuns, showRuns } from "./runs.js";
 import { showScores } from "./scores.js";
 import { bannerOf, currentStage, mark } from "./status.js";
+import { showTrainingData } from "./training_data.js";
 
 const SCHEMA = 1;
 const world = { hub: null, runs: null, error: null, compared: "" };
@@ -39,7 +40,7 @@ function showResults(hub, at) {
   showScores(byId("scores"), byId("scores-legend"), hub);
   showMastery(mastery, hub.mastery, render);
   showHealth(byId("health"), hub.health);
-  showDataset(byId("dataset"), hub.dataset);
+  showTrainingData({ body: byId("training-data"), made: byId("training-data-made") }, hub.card, hub.dataset, at);
   showLessons(byId("lessons"), hub.next_lessons);
   setText(byId("generated"), hub.generated_at ? `results of ${ago(hub.generated_at, at)}` : "");
 }

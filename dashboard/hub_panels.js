@@ -1,4 +1,4 @@
-// The hub's facts: champion, change, backup, alerts, dataset, next lessons.
+// The hub's facts: champion, change, backup, alerts, next lessons.
 
 import { h, renderOnce } from "./dom.js";
 import { ago, bytes, change, exact, isNumber, list, number, objects, percent, plural, text } from "./format.js";
@@ -72,22 +72,6 @@ function alertRow(alert) {
     h("span", { class: "mark", "aria-hidden": "true" }, mark(level)),
     h("div", {}, h("p", {}, h("span", { class: "visually-hidden" }, `${text(alert.level).toLowerCase()}: `), text(alert.title)),
       h("p", { class: "muted small" }, [text(alert.detail), evidence].filter(Boolean).join("  "))));
-}
-
-/** Rows, split, sources and hash of the training set. */
-export function showDataset(element, dataset) {
-  renderOnce(element, dataset ?? null, () => (dataset ? h("dl", { class: "facts" }, facts(dataset)) : h("p", { class: "muted" }, "Stage 20 writes the data set.")));
-}
-
-function facts(dataset) {
-  const sources = Object.entries(dataset.by_source ?? {}).map(([name, count]) => `${number(count)} ${name}`).join(", ");
-  const rows = [
-    ["Rows", `${number(dataset.rows)} (${number(dataset.train)} train, ${number(dataset.val)} held out)`],
-    ["From", sources],
-    ["Node types", Array.isArray(dataset.node_types) ? number(dataset.node_types.length) : isNumber(dataset.node_types) ? number(dataset.node_types) : ""],
-    ["Content hash", text(dataset.hash)],
-  ];
-  return rows.filter(([, words]) => words).map(([name, words]) => [h("dt", {}, name), h("dd", { class: name === "Content hash" ? "mono" : "" }, words)]).flat();
 }
 
 /** What stage 13 planned for the next run. */

@@ -1,10 +1,12 @@
-"""02 - Add programs written by hand to the training data.
+"""02 - Add programs with descriptions to the training data.
 
 Reads    one or more .dsl files, and what they do: --describe TEXT (repeatable) or --descriptions FILE
 Writes   data/blueprint/manual.jsonl                   (appended, never overwritten; read by 20)
-Needs    valid programs; one row per program and description, rows that exist already are not added again
+Needs    valid programs without opaque nodes; one row per program and description, all of them or none;
+         rows that exist already are not added again, and what an exam asks is refused
 By hand  python scripts/02_dsl_to_training_entry.py door.dsl \\
              --describe "When the game starts, print \\"hello\\"."
+         python scripts/02_dsl_to_training_entry.py door.dsl --descriptions door.txt
 """
 
 import argparse
@@ -32,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(stage: Stage) -> dict[str, Any]:
-    from nightforge.blueprint.rowmaking import add_manual, read_descriptions
+    from nightforge.blueprint.handmade import add_manual, read_descriptions
 
     texts = [*stage.args.describe, *read_descriptions(stage.args.descriptions)]
     return add_manual(stage.paths, stage.args.files, texts, stage.report)

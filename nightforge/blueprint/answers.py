@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nightforge.blueprint.prompt import system_prompt
+from nightforge.blueprint.prompt import configured_prompt
 from nightforge.config import Config
 from nightforge.config.rungs import generation_batch
 from nightforge.core import versions
@@ -65,7 +65,7 @@ def open_author(
     system = (
         prompt_file.read_text(encoding="utf-8")
         if prompt_file and prompt_file.is_file()
-        else system_prompt(config.model.system_prompt)
+        else configured_prompt(config.model)
     )
     settings = Settings(config.generation.max_new_tokens, generation_batch(config))
     return Author(loaded, system, version_name(folder), settings)

@@ -14,30 +14,18 @@ from typing import Any
 
 from nightforge.blueprint.answers import extract_program, open_author, version_name
 from nightforge.blueprint.check import validate
+from nightforge.blueprint.evaluation_tests import Test, load_tests
 from nightforge.blueprint.requirements import describe, holds
 from nightforge.config import Config
-from nightforge.core.atomic import read_json, write_json
+from nightforge.core.atomic import write_json
 from nightforge.core.clock import utc_now
 from nightforge.core.errors import InputError
 from nightforge.core.paths import Project
 from nightforge.core.reporting import Report
 from nightforge.ml.generation import Answer
 
-TESTS_FILE = Path(__file__).with_name("evaluation_tests.json")
 PASS_SCORE = 0.7
 _INVALID_FACTOR = 0.5
-
-
-@dataclass(frozen=True)
-class Test:
-    """One test: a prompt and what the graph must contain."""
-
-    __test__ = False  # not a pytest class
-
-    id: str
-    tier: int
-    prompt: str
-    checks: tuple[dict[str, Any], ...]
 
 
 @dataclass(frozen=True)
@@ -49,12 +37,6 @@ class Selection:
     tier: int = 0
     quick: bool = False
     report_file: Path | None = None
-
-
-def load_tests(path: Path = TESTS_FILE) -> list[Test]:
-    """Read the tests that come with the package."""
-    entries = read_json(path)["tests"]
-    return [Test(e["id"], e["tier"], e["prompt"], tuple(e["checks"])) for e in entries]
 
 
 def choose_tests(tests: Sequence[Test], tier: int = 0, quick: bool = False) -> list[Test]:

@@ -106,7 +106,8 @@ def read_dataset_facts(project: Project) -> DatasetFacts | None:
         return None
     rows = read_jsonl(path)
     kinds = Counter(_kind(row) for row in rows)
-    hashes = Counter(str(row.get("hash") or (row.get("instruction"), row.get("output"))) for row in rows)
+    unmarked = [row for row in rows if _kind(row) != "reinforcement"]  # copies made on purpose are no mistake
+    hashes = Counter(str(row.get("hash") or (row.get("instruction"), row.get("output"))) for row in unmarked)
     return DatasetFacts(
         rows=len(rows),
         lesson_rows=kinds["lesson"],

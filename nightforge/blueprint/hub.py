@@ -22,6 +22,17 @@ from nightforge.core.clock import utc_now
 from nightforge.core.paths import Project
 
 _MAX_PLANNED = 6
+_CARD_KEYS = (
+    "created_at",
+    "hash",
+    "rows",
+    "sources",
+    "removed",
+    "lengths",
+    "duplicates",
+    "cap",
+    "reinforcement",
+)
 
 
 def hub_data(
@@ -41,6 +52,7 @@ def hub_data(
         "versions": [_version(record) for record in records],
         "mastery": msgspec.to_builtins(read_mastery(project, newest.version)) if newest else [],
         "dataset": _dataset(project),
+        "card": _card(project),
         "backup": backup,
         "health": _health(project, newest.version) if newest else None,
         "next_lessons": _planned(project),
@@ -118,6 +130,22 @@ def _dataset(project: Project) -> dict[str, Any] | None:
     value = convert(read_json(path), dict[str, Any], path)
     types = value.get("node_types")
     return {**value, "node_types": len(types) if isinstance(types, dict) else types}
+
+
+def _card(project: Project) -> dict[str, Any] | None:
+    """The dataset card without its long lists; None where there is none of the data set that is there."""
+    path = project.blueprint_data / "card.json"
+    dataset = _dataset(project)
+    if dataset is None or not path.exists():
+        return None
+    card = convert(read_json(path), dict[str, Any], path)
+    if card.get("hash") != dataset.get("hash"):
+        return None  # a card of other rows would lie about these
+    coverage, leaks = (convert(card.get(key), dict[str, Any], path) for key in ("coverage", "leaks"))
+    short = {key: card.get(key) for key in _CARD_KEYS}
+    short["coverage"] = {key: value for key, value in coverage.items() if key != "types"}
+    short["leaks"] = {key: value for key, value in leaks.items() if key != "kept_out"}
+    return short
 
 
 def _health(project: Project, version: int) -> dict[str, Any] | None:

@@ -1,66 +1,120 @@
-"""Keeps exams out of training: what is held out, the gate that refuses a leak, how exposed a prompt is."""
+"""Keeps exams and tests out of training: what is held out, the gate, how exposed a prompt is."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from nightforge.blueprint.canonical import canonicalize, content_key, structure_key
+from nightforge.blueprint.evaluation_tests import Test
 from nightforge.blueprint.graph import Blueprint
 from nightforge.blueprint.lessons import Lesson, Prompt, load_lessons
 from nightforge.blueprint.parser import parse
 from nightforge.blueprint.printer import to_text
-from nightforge.blueprint.rows import Row, normalize_instruction, read_rows
+from nightforge.blueprint.rows import Row, mask_instruction, normalize_instruction, read_rows
 
 Exposure = Literal["seen", "near", "unseen"]
+EVALUATION = "evaluation tests"
 NEAR_DUPLICATE = 0.8  # Jaccard similarity of word triples above which two instructions ask for the same
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """A training row that gives an exam prompt away."""
+class Question:
+    """A prompt that must stay unseen: the set it belongs to, its id and its words; an exam has an answer too.
 
-    row_id: str
-    prompt_id: str
-    reason: str
+    `structure` and `content` are the keys of the answer and `node_types` what it uses; a test that is graded
+    without an answer has none.
+    """
+
+    held_by: str
+    id: str
+    instruction: str
+    structure: str = ""
+    content: str = ""
+    node_types: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
-class Holdout:
-    """What must not be trained on: the structures, contents and instructions of held-out prompts."""
+class Finding:
+    """A training row that gives a held-out prompt away, and by what; see REASONS."""
 
-    structures: dict[str, str] = field(default_factory=dict)  # structure key -> prompt id
-    instructions: dict[str, str] = field(default_factory=dict)  # normalised instruction -> prompt id
-    triples: dict[str, frozenset[str]] = field(default_factory=dict)  # prompt id -> word triples
+    row: Row
+    question: Question
+    reason: str
+
+    def sentence(self) -> str:
+        """Name row, source and prompt."""
+        prompt = f"{self.question.id} of {self.question.held_by}"
+        return f"row {self.row.id} ({self.row.source}) gives away {prompt}: {REASONS[self.reason]}"
+
+
+REASONS = {
+    "answer": "its program is the answer, whatever its ids, order and name",
+    "structure": "its program is the answer with other names or other values",
+    "instruction": "it asks in the same words",
+    "near_instruction": "it asks in nearly the same words",
+    "masked_instruction": "it asks the same question about other names or other values",
+}
+
+
+class Holdout:
+    """What must not be trained on: the questions of exams and tests, found by answer and by words.
+
+    The structure key is blind to names, order and literals, so a renamed, reordered or renumbered answer and
+    one with other values have the key of the answer itself.
+    """
+
+    def __init__(self, questions: Iterable[Question] = ()) -> None:
+        self.questions = tuple(questions)
+        self.structures = {q.structure: q for q in self.questions if q.structure}
+        self._words: dict[str, Question] = {}  # normalised instruction -> question
+        self._masked: dict[str, Question] = {}  # masked instruction -> question
+        self._triples: list[tuple[Question, frozenset[str]]] = []
+        for question in self.questions:
+            words = normalize_instruction(question.instruction)
+            self._words[words] = question
+            self._masked[mask_instruction(question.instruction)] = question
+            self._triples.append((question, word_triples(words)))
 
     @classmethod
-    def of(cls, lessons: Iterable[Lesson]) -> Holdout:
-        """Gather the prompts of the held-out lessons among `lessons`."""
-        found = cls()
-        for lesson in lessons:
-            for prompt in lesson.prompts if lesson.holdout else ():
-                found.structures[prompt.structure] = prompt.id
-                words = normalize_instruction(prompt.instruction)
-                found.instructions[words] = prompt.id
-                found.triples[prompt.id] = word_triples(words)
-        return found
+    def of(cls, lessons: Iterable[Lesson], tests: Iterable[Test] = ()) -> Holdout:
+        """Gather the prompts of the held-out lessons among `lessons`, and evaluation tests."""
+        asked = [
+            Question(
+                lesson.lesson_id,
+                p.id,
+                p.instruction,
+                p.structure,
+                content_key(p.blueprint),
+                frozenset(node.type for node in p.blueprint.nodes()),
+            )
+            for lesson in lessons
+            if lesson.holdout
+            for p in lesson.prompts
+        ]
+        return cls([*asked, *(Question(EVALUATION, test.id, test.prompt) for test in tests)])
 
-    def by_structure(self, structure: str) -> str | None:
-        """The prompt whose answer has this shape; renamed, reordered and renumbered copies have the same."""
-        return self.structures.get(structure)
+    def find(self, row: Row, structure: str, blueprint: Blueprint) -> Finding | None:
+        """Say which prompt a row gives away, by the key of its program first, else by its words."""
+        question = self.structures.get(structure)
+        if question:
+            same = content_key(blueprint) == question.content
+            return Finding(row, question, "answer" if same else "structure")
+        return self.by_instruction(row)
 
-    def by_instruction(self, instruction: str) -> str | None:
-        """The prompt that asks for the same in the same or nearly the same words."""
-        words = normalize_instruction(instruction)
-        if words in self.instructions:
-            return self.instructions[words]
+    def by_instruction(self, row: Row) -> Finding | None:
+        """Say which prompt asks for the same in the same words, nearly, or but for names and values."""
+        words = normalize_instruction(row.instruction)
+        if words in self._words:
+            return Finding(row, self._words[words], "instruction")
         mine = word_triples(words)
-        return next(
-            (name for name, theirs in self.triples.items() if similarity(mine, theirs) >= NEAR_DUPLICATE),
-            None,
-        )
+        for question, theirs in self._triples:
+            if similarity(mine, theirs) >= NEAR_DUPLICATE:
+                return Finding(row, question, "near_instruction")
+        masked = self._masked.get(mask_instruction(row.instruction))
+        return Finding(row, masked, "masked_instruction") if masked else None
 
 
 def holdout_structures(lessons_folder: Path) -> frozenset[str]:
@@ -68,22 +122,32 @@ def holdout_structures(lessons_folder: Path) -> frozenset[str]:
     return frozenset(Holdout.of(load_lessons(lessons_folder, holdout=True)).structures)
 
 
-def leak_gate(rows: Iterable[Row], lessons: Iterable[Lesson]) -> list[Finding]:
-    """Check finished rows against the exams again, from the text alone; returns every row that leaks.
+def leak_gate(rows: Iterable[Row], lessons: Iterable[Lesson], tests: Iterable[Test] = ()) -> list[Finding]:
+    """Check finished rows against exams and tests again, from the text alone; returns every leak.
 
     Nothing stored in a row is trusted: programs are parsed and keyed anew.
     """
-    holdout = Holdout.of(lessons)
-    findings = []
-    for row in rows:
-        prompt = holdout.by_instruction(row.instruction)
-        if prompt:
-            findings.append(Finding(row.id, prompt, "instruction"))
+    return gate(rows, (), Holdout.of(lessons, tests))[0]
+
+
+def gate(
+    train: Iterable[Row], val: Iterable[Row], holdout: Holdout
+) -> tuple[list[Finding], list[tuple[Row, Row]]]:
+    """Return every leak in both splits, and the pairs (held-out row, training row) of one structure."""
+    findings: list[Finding] = []
+    taught: dict[str, Row] = {}
+    crossing: list[tuple[Row, Row]] = []
+    for side, row in (*(("train", row) for row in train), *(("val", row) for row in val)):
         blueprint = parse(row.output).blueprint
-        prompt = holdout.by_structure(structure_key(blueprint)) if blueprint else None
-        if prompt:
-            findings.append(Finding(row.id, prompt, "answer"))
-    return findings
+        structure = structure_key(blueprint) if blueprint else ""
+        finding = holdout.find(row, structure, blueprint) if blueprint else holdout.by_instruction(row)
+        if finding:
+            findings.append(finding)
+        if side == "train":
+            taught.setdefault(structure, row)
+        elif structure in taught:
+            crossing.append((row, taught[structure]))
+    return findings, crossing
 
 
 @dataclass(frozen=True, slots=True)

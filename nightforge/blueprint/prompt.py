@@ -6,8 +6,11 @@ from itertools import groupby
 from typing import Literal
 
 from nightforge.blueprint.catalog import Catalog, NodeType, Pin, load_catalog
+from nightforge.config.schema import Model
 
 PromptStyle = Literal["minimal", "compact", "full"]
+Reference = Literal["none", "core", "all"]
+_OWN_REFERENCE: dict[PromptStyle, Reference] = {"minimal": "none", "compact": "core", "full": "all"}
 
 MINIMAL = (
     "Write the Blueprint program for the request: header, variables, nodes, each with its EXEC and DATA "
@@ -33,51 +36,85 @@ FORMAT_RULES = (
     'NODE id: Type [Name=value, ...]; values are 5, 5.0, true, "text" or (X=1.0,Y=2.0,Z=3.0).',
     "A fixed input value is a property on its node; a computed one is a DATA wire; never both.",
 )
-WIRE_RULES = (
-    "Start every graph at an event and follow EXEC wires from output to input pins.",
-    "An exec output has one wire; an exec input may have several. Use Sequence to do several things.",
-    "A data input has one wire; a data output may have many. Tag a DATA wire with the type of its source.",
-    "Pure nodes have no exec pins.",
-    "Int fits Float; numbers, booleans, vectors and objects fit String; a class fits its ancestors.",
-    "GetVar and SetVar name a declared variable in VarName, and their Value has its type.",
-    "CallEvent and timers name an Event_CustomEvent of the same blueprint.",
+NOT_LISTED = (
+    "Nodes as Type(inputs)>outputs; Execute, Target, Then, ReturnValue and the pair A,B are not listed."
 )
 
 
-def system_prompt(style: PromptStyle) -> str:
-    """Return the system prompt: one sentence, the rules with a terse node list, or the whole reference."""
-    if style == "minimal":
-        return MINIMAL + "\n"
+def configured_prompt(model: Model) -> str:
+    """Return the prompt of a configuration: the one that is trained under, stored with the adapter and asked
+    with.
+    """
+    return system_prompt(model.system_prompt, model.prompt_reference)
+
+
+def system_prompt(style: PromptStyle, reference: Reference | None = None) -> str:
+    """Return the system prompt: one sentence, the rules in short, or the whole reference.
+
+    `reference` says which node types stand in its table; None is what the style has by itself: minimal has
+    none, compact the core ones, full all.
+    """
+    if style not in _OWN_REFERENCE:
+        raise ValueError(f"prompt style must be minimal, compact or full, not {style!r}")
     catalog = load_catalog()
-    if style == "compact":
-        return _compact(catalog)
+    nodes = _listed(catalog, reference or _OWN_REFERENCE[style])
     if style == "full":
-        return _full(catalog)
-    raise ValueError(f"prompt style must be minimal, compact or full, not {style!r}")
+        return _full(catalog, nodes)
+    rules = [*FORMAT_RULES, *_wire_rules(catalog)[:4]] if style == "compact" else []
+    table = [NOT_LISTED, *_terse_table(nodes)] if nodes else []
+    return "\n".join([MINIMAL, *rules, *table]) + "\n"
 
 
-def _compact(catalog: Catalog) -> str:
-    lines = [MINIMAL, *FORMAT_RULES, *WIRE_RULES[:4]]
-    lines.append(
-        "Nodes as Type(inputs)>outputs; Execute, Target, Then, ReturnValue and the pair A,B are not listed."
+def _listed(catalog: Catalog, reference: Reference) -> list[NodeType]:
+    if reference == "none":
+        return []
+    return list((catalog.core() if reference == "core" else catalog.nodes).values())
+
+
+def _wire_rules(catalog: Catalog) -> tuple[str, ...]:
+    """The rules of wires, the general ones first; names come from the catalog."""
+    variables = [
+        (n.name, p.name) for n in catalog.nodes.values() for p in n.properties if p.role == "variable"
+    ]
+    holders = " and ".join(name for name, _ in variables)
+    callers = " and ".join(_with_role(catalog, "event"))
+    events = " or ".join(_with_role(catalog, "event_definition"))
+    return (
+        "Start every graph at an event and follow EXEC wires from output to input pins.",
+        "An exec output has one wire; an exec input may have several. Do several things with a node that has "
+        "several exec outputs.",
+        "A data input has one wire; a data output may have many. Tag a DATA wire with its source's type.",
+        "Pure nodes have no exec pins.",
+        "Int fits Float; numbers, booleans, vectors and objects fit String; a class fits its ancestors.",
+        f"{holders} name a declared variable in {variables[0][1]}, and their value has its type.",
+        f"{callers} and timers name an {events} of the same blueprint.",
     )
-    for category, nodes in groupby(catalog.core().values(), key=lambda node: node.category):
-        lines.append(f"{category}: " + " ".join(_terse(node) for node in nodes))
-    return "\n".join(lines) + "\n"
 
 
-def _full(catalog: Catalog) -> str:
+def _with_role(catalog: Catalog, role: str) -> list[str]:
+    return [node.name for node in catalog.nodes.values() if any(p.role == role for p in node.properties)]
+
+
+def _terse_table(nodes: list[NodeType]) -> list[str]:
+    return [
+        f"{category}: " + " ".join(_terse(node.main_pins()) for node in group)
+        for category, group in groupby(nodes, key=lambda node: node.category)
+    ]
+
+
+def _full(catalog: Catalog, nodes: list[NodeType]) -> str:
     types = catalog.types
     containers = ", ".join(f"{name}<{','.join('T' * count)}>" for name, count in types.containers.items())
     parts = [MINIMAL, "", "Example:", EXAMPLE, "Format:"]
     parts += [f"- {rule}" for rule in FORMAT_RULES]
-    parts += ["", "Wires:", *(f"- {rule}" for rule in WIRE_RULES), "", "Types:"]
+    parts += ["", "Wires:", *(f"- {rule}" for rule in _wire_rules(catalog)), "", "Types:"]
     parts.append(f"- values: {', '.join(types.values)}; containers: {containers}")
-    parts.append(f"- classes: {', '.join(types.classes)}, and project classes BP_..., WBP_...")
+    prefixes = ", ".join(f"{prefix}..." for prefix in types.project_prefixes)
+    parts.append(f"- classes: {', '.join(types.classes)}, and project classes {prefixes}")
     parts.append(f"- parents: {', '.join(types.parents)}")
-    for category, nodes in groupby(catalog.nodes.values(), key=lambda node: node.category):
+    for category, group in groupby(nodes, key=lambda node: node.category):
         parts += ["", f"Nodes, {category}:"]
-        parts += [f"- {signature(node.main_pins())}: {node.summary}" for node in nodes]
+        parts += [f"- {signature(node.main_pins())}: {node.summary}" for node in group]
     return "\n".join(parts) + "\n"
 
 

@@ -1,21 +1,18 @@
-"""Writes the row files that stage 20 merges: generated rows, lesson rows, rows made by hand."""
+"""Writes the row files that stage 20 merges: generated rows and lesson rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from nightforge.blueprint.check import validate
-from nightforge.blueprint.graph import Blueprint
 from nightforge.blueprint.lessons import lesson_rows, load_lessons
 from nightforge.blueprint.next_lessons import plan_next, read_focus
-from nightforge.blueprint.rows import Row, make_row, read_rows
+from nightforge.blueprint.rows import Row, make_row
 from nightforge.blueprint.synthesis import examples
 from nightforge.blueprint.synthesis.generate import MIN_NODES
 from nightforge.config.schema import Synthetic
-from nightforge.core.atomic import append_jsonl, write_jsonl
+from nightforge.core.atomic import write_jsonl
 from nightforge.core.errors import InputError, StoppedError
 from nightforge.core.paths import Project
 from nightforge.core.reporting import Report
@@ -70,52 +67,3 @@ def write_plan(project: Project, report: Report) -> dict[str, Any]:
     plan = plan_next(project)
     report.metric(version=plan["version"], focus=len(plan["focus"]), prompts=len(plan["prompts"]))
     return {"version": plan["version"], "focus": len(plan["focus"]), "prompts": len(plan["prompts"])}
-
-
-def add_manual(
-    project: Project, files: Sequence[Path], texts: Sequence[str], report: Report
-) -> dict[str, Any]:
-    """Append one row per program and description to data/blueprint/manual.jsonl; returns how many were new.
-
-    Every program is checked before the first row is written.
-    """
-    if not texts:
-        raise InputError(
-            "no description given", next_command="python scripts/02_dsl_to_training_entry.py --help"
-        )
-    target = project.blueprint_data / "manual.jsonl"
-    programs = [(path, _read_program(path)) for path in files]
-    known = {row.hash for row in read_rows(target, "")} if target.exists() else set()
-    added = 0
-    for path, blueprint in programs:
-        for text in texts:
-            row = make_row("manual", path.name, text, blueprint)
-            if row.hash not in known:
-                known.add(row.hash)
-                append_jsonl(target, row.to_dict())
-                added += 1
-    report.metric(added=added, rows=len(known))
-    return {"added": added, "rows": len(known)}
-
-
-def read_descriptions(path: Path | None) -> list[str]:
-    """The lines of a description file without comments and blank lines."""
-    if path is None:
-        return []
-    if not path.is_file():
-        raise InputError(f"{path} is missing")
-    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
-    return [line for line in lines if line and not line.startswith("#")]
-
-
-def _read_program(path: Path) -> Blueprint:
-    if not path.is_file():
-        raise InputError(f"{path} is missing")
-    result = validate(path.read_text(encoding="utf-8"))
-    if not result.valid or result.blueprint is None:
-        first = result.errors[0]
-        raise InputError(
-            f"{path}, line {first.line}, column {first.column}: {first.message}",
-            next_command=f"python scripts/06_validate_dsl.py {path}",
-        )
-    return result.blueprint

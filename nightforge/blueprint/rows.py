@@ -1,11 +1,15 @@
 """Training rows: one schema for every origin, no key missing.
 
-{id, instruction, output, source: {kind: synthetic|lesson|manual, ref}, hash, structure, split}
+{id, instruction, output, source: {kind, ref}, hash, structure, split}
+
+Kinds: synthetic (03), lesson (13), manual (02: written by hand), translated (05: from the editor),
+reinforcement (20: a deliberate further copy of a lesson row).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +20,11 @@ from nightforge.blueprint.printer import to_text
 from nightforge.core.atomic import read_jsonl, sha256_text
 from nightforge.core.errors import InputError
 
-KINDS = ("synthetic", "lesson", "manual")
+KINDS = ("synthetic", "lesson", "manual", "translated", "reinforcement")
+_BREAKS, _STOPS = set(".!?:;,"), set(".!?:")
+_TOKEN = re.compile(r'"[^"]*"|[\w.\-]*\w|[<>=]|[.!?:;,]')
+_LITERAL = re.compile(r"-?\d[\d.]*|true|false", re.IGNORECASE)
+_INNER = re.compile(r"[A-Z_0-9]")
 _KEYS = ("id", "instruction", "output", "source", "hash", "structure", "split")
 
 
@@ -49,6 +57,11 @@ class Row:
             "split": self.split,
         }
 
+    @property
+    def source(self) -> str:
+        """The origin in words: `lesson lesson_01:L01-03`."""
+        return f"{self.kind} {self.ref}".rstrip()
+
     def placed(self, split: str) -> Row:
         """The row in a split."""
         return replace(self, split=split)
@@ -67,6 +80,11 @@ def row_hash(instruction: str, output: str) -> str:
     return sha256_text(instruction + output)[:16]
 
 
+def rows_hash(rows: Iterable[Row]) -> str:
+    """16 hex digits over placed rows in order."""
+    return sha256_text("".join(f"{row.split}{row.hash}" for row in rows))[:16]
+
+
 def read_rows(path: Path, next_command: str) -> list[Row]:
     """Read rows of any origin; raises InputError naming file, line and what is missing."""
     if not path.is_file():
@@ -77,6 +95,29 @@ def read_rows(path: Path, next_command: str) -> list[Row]:
 def normalize_instruction(text: str) -> str:
     """An instruction reduced to its words: lower case, no punctuation but that of numbers and names."""
     return " ".join(re.findall(r"[\w.\-]*\w|[<>=]", text.casefold()))
+
+
+def mask_instruction(text: str) -> str:
+    """An instruction with texts, numbers, true and false, and names masked: what is left is the question.
+
+    A name is a word with a capital, an underscore or a digit inside, or a capitalised word within a sentence.
+    """
+    masked = []
+    before = "."
+    for word in _TOKEN.findall(text):
+        if word in _BREAKS:
+            before = word
+            continue
+        if word.startswith('"'):
+            masked.append('"')
+        elif _LITERAL.fullmatch(word):
+            masked.append("#")
+        elif _INNER.search(word[1:]) or (word[0].isupper() and before not in _STOPS):
+            masked.append("@")
+        else:
+            masked.append(word.casefold())
+        before = word
+    return " ".join(masked)
 
 
 def _row(value: dict[str, Any], path: Path, number: int) -> Row:

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 import torch
 
-from nightforge.blueprint.prompt import system_prompt
+from nightforge.blueprint.prompt import configured_prompt
 from nightforge.blueprint.rows import Row, read_rows
 from nightforge.config import Config
 from nightforge.config.rungs import eval_batch, training_on_rung
@@ -77,7 +77,7 @@ def train_adapter(
     StoppedError after saving a checkpoint, GateError when too many rows are too long.
     """
     report.phase("3.1", "system prompt")
-    system = system_prompt(config.model.system_prompt)
+    system = configured_prompt(config.model)
     report.phase("3.2", "training rows")
     rows = _read(project)
     identity = identify(config, project, system)

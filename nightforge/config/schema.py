@@ -72,6 +72,10 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     system_prompt: Annotated[
         Literal["minimal", "compact", "full"], doc("how much of the language the prompt explains")
     ] = "minimal"
+    prompt_reference: Annotated[
+        Literal["none", "core", "all"] | None,
+        doc("node types listed in the prompt; null: minimal lists none, compact the core ones, full all"),
+    ] = None
     dtype: Annotated[
         Literal["auto", "float32", "bfloat16", "float16"],
         doc("number format of unquantised weights; auto: bfloat16 on a GPU that has it, else float32"),
@@ -271,7 +275,13 @@ class Synthetic(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     count: Annotated[Index, doc("instruction and program pairs to generate")] = 4000
     seed: Annotated[Index, doc("seed of the generator")] = 42
     max_nodes: Annotated[Count, doc("largest generated program, nodes")] = 12
-    structure_cap: Annotated[Count, doc("rows kept per program structure")] = 6
+    structure_cap: Annotated[
+        Count, doc("generated and translated rows kept per program structure; rows people wrote are all kept")
+    ] = 6
+    reinforce_lessons: Annotated[
+        tuple[str, ...], doc("lessons whose answers are trained on more than once, by lesson_id")
+    ] = ()
+    reinforce_copies: Annotated[Count, doc("further copies of each answer of those lessons")] = 1
     val_fraction: Annotated[Share, doc("share of the structures held out for the held-out loss")] = 0.05
     focus_weight: Annotated[
         Annotated[float, Meta(ge=0)], doc("how strongly weak node types are favoured; 0: not at all")

@@ -47,9 +47,19 @@ def find_source(config: Config, project: Project) -> Source:
 
     Raises InputError naming the model and the command that makes or fetches it.
     """
+    if config.model.source == "hub":
+        return _hub(config)
+    folder = local_folder(config, project)
+    return Source(
+        str(folder), None, config.model.base_model, _folder_hash(folder), _read_config(str(folder), None)
+    )
+
+
+def local_folder(config: Config, project: Project) -> Path:
+    """Return the folder of a base model that is not on the hub; raises InputError as find_source does."""
     if config.model.source == "tiny":
-        folder = _tiny(config, project)
-    elif config.model.source == "package":
+        return _tiny(config, project)
+    if config.model.source == "package":
         folder = package_folder(project, config.model.base_model)
         if not (folder / MANIFEST).is_file():
             raise InputError(
@@ -57,19 +67,15 @@ def find_source(config: Config, project: Project) -> Source:
                 next_command=f"{BUILD_COMMAND} --profile {config.profile}",
             )
         read_manifest(folder)
-    elif config.model.source == "folder":
-        folder = Path(config.model.base_model).expanduser()
-        folder = folder if folder.is_absolute() else project.root / folder
-        if not (folder / "config.json").is_file():
-            raise InputError(
-                f"model.base_model names the folder {folder}, which holds no config.json",
-                next_command="set model.base_model to a folder written by save_pretrained",
-            )
-    else:
-        return _hub(config)
-    return Source(
-        str(folder), None, config.model.base_model, _folder_hash(folder), _read_config(str(folder), None)
-    )
+        return folder
+    folder = Path(config.model.base_model).expanduser()
+    folder = folder if folder.is_absolute() else project.root / folder
+    if not (folder / "config.json").is_file():
+        raise InputError(
+            f"model.base_model names the folder {folder}, which holds no config.json",
+            next_command="set model.base_model to a folder written by save_pretrained",
+        )
+    return folder
 
 
 def _tiny(config: Config, project: Project) -> Path:

@@ -79,9 +79,17 @@ BLUEPRINT: tuple[StageSpec, ...] = (
             "data/blueprint/synthetic.jsonl",
             "data/blueprint/lessons.jsonl",
             "data/blueprint/manual.jsonl",
+            "data/blueprint/translated/",
             "lessons/",
+            "nightforge/blueprint/catalog.json",
+            "nightforge/blueprint/evaluation_tests.json",
         ),
-        writes=(*_ROWS, "data/blueprint/dataset.json"),
+        writes=(
+            *_ROWS,
+            "data/blueprint/dataset.json",
+            "data/blueprint/card.json",
+            "data/blueprint/card.md",
+        ),
         work=(
             "data/blueprint/synthetic.jsonl",
             "data/blueprint/lessons.jsonl",

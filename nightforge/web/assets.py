@@ -46,6 +46,7 @@ NAMES = (
     "scores.js",
     "stages.js",
     "status.js",
+    "training_data.js",
     "watch.js",
 )
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from nightforge.blueprint.check import validate
-from nightforge.blueprint.evaluation import Test, choose_tests, compare, grade_test, load_tests
+from nightforge.blueprint.evaluation import choose_tests, compare, grade_test
+from nightforge.blueprint.evaluation_tests import Test, load_tests
 from nightforge.blueprint.leak import NEAR_DUPLICATE, similarity, word_triples
 from nightforge.blueprint.lessons import load_lessons
 from nightforge.blueprint.requirements import KINDS, holds

@@ -226,6 +226,28 @@ def test_the_hub_answers_and_compares_two_runs(tmp_path: Path, open_tab: Callabl
         tab.check(site.url)
 
 
+def test_the_hub_shows_the_training_data_or_says_that_it_knows_nothing(
+    tmp_path: Path, open_tab: Callable[..., Any]
+) -> None:
+    tab = open_tab()
+    with serving(project_of(tmp_path, "finished")) as site:
+        tab.goto(f"{site.url}/dashboard/index.html")
+        tab.page.locator(".data-part").first.wait_for()
+        words = tab.text("#training-data").replace("\u202f", " ")
+        assert "205 of 214" in words and "Examined but never taught: SetTide" in words
+        assert "2,611 to train on, 212 held out for the loss. 160 of 2,963 rows refused." in words
+        assert tab.page.locator("tr", has_text="from the editor").get_attribute("title") == (
+            "19 read; refused: 11 opaque nodes"
+        )
+        assert "evaluation tests\t12\t1" in words and "merged" in tab.text("#training-data-made")
+        hub = json.loads(site.project.hub_data.read_text(encoding="utf-8"))
+        site.project.hub_data.write_text(json.dumps(hub | {"card": None, "dataset": None}))
+        tab.page.reload()
+        tab.page.get_by_text("No training data has been merged yet").wait_for()
+        assert tab.page.locator(".data-part").count() == 0 and tab.text("#training-data-made") == ""
+        tab.check(site.url)
+
+
 def test_the_flowchart_lights_up_and_moves_with_the_arrow_keys(
     tmp_path: Path, open_tab: Callable[..., Any]
 ) -> None:

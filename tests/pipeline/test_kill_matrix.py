@@ -40,7 +40,7 @@ return {"saw": " ".join(before)}
 _OUT = {
     "03": ["synthetic.jsonl"],
     "13": ["lessons.jsonl"],
-    "20": ["train.jsonl", "val.jsonl", "dataset.json"],
+    "20": ["train.jsonl", "val.jsonl", "dataset.json", "card.json", "card.md"],
     "06": [],
     "08": ["system_prompt.txt"],
 }

@@ -98,6 +98,72 @@ HEALTH = {
         },
     ],
 }
+CARD = {
+    "created_at": "2026-11-21T17:15:21.000Z",
+    "hash": "9f31c07ab2d45e18",
+    "rows": {"total": 2823, "train": 2611, "val": 212},
+    "sources": [
+        {
+            "kind": "synthetic",
+            "read": 2700,
+            "train": 2340,
+            "val": 212,
+            "refused": {"exact_duplicate": 3, "holdout_answer": 41, "structure_cap": 104},
+        },
+        {"kind": "lesson", "read": 183, "train": 183, "val": 0, "refused": {}},
+        {"kind": "manual", "read": 61, "train": 60, "val": 0, "refused": {"invalid": 1}},
+        {"kind": "translated", "read": 19, "train": 8, "val": 0, "refused": {"opaque_nodes": 11}},
+        {"kind": "reinforcement", "read": 0, "train": 20, "val": 0, "refused": {}},
+    ],
+    "removed": {
+        "structure_cap": 104,
+        "holdout_answer": 41,
+        "opaque_nodes": 11,
+        "exact_duplicate": 3,
+        "invalid": 1,
+    },
+    "coverage": {
+        "catalog": 214,
+        "used": 205,
+        "missing": [f"{verb}{noun}" for verb in ("Set", "Get", "Stop") for noun in ("Sky", "Tide", "Rail")],
+        "missing_but_examined": ["SetTide"],
+        "rare_below": 10,
+        "rare": {"Timeline": 4, "CreateWidget": 7, "OpenLevel": 9},
+    },
+    "lengths": {
+        "instruction_characters": {"min": 21, "median": 118, "mean": 122.4, "p95": 231, "max": 402},
+        "program_characters": {"min": 120, "median": 371, "mean": 402.9, "p95": 702, "max": 1210},
+        "histogram": {"step": 80, "counts": [0, 96, 310, 521, 640, 498, 331, 208, 112, 60, 31, 16]},
+        "tokens": {
+            "instruction": {"min": 6, "median": 31, "mean": 32.2, "p95": 60, "max": 101},
+            "program": {"min": 40, "median": 131, "mean": 139.7, "p95": 240, "max": 411},
+            "row": {"min": 48, "median": 163, "mean": 171.9, "p95": 298, "max": 488},
+            "limit": 512,
+            "over_limit": 0,
+        },
+        "tokenizer": "tiny",
+        "tokens_missing": None,
+    },
+    "duplicates": {
+        "exact": {"found": 3, "dropped": 3},
+        "normalised": {"found": 0, "dropped": 0},
+        "structural": {"found": 611, "dropped": 104},
+        "contradicting": {"found": 0, "dropped": 0},
+    },
+    "cap": {"rows_per_structure": 20, "kinds": ["synthetic"], "structures_over": 7, "rows_dropped": 104},
+    "reinforcement": {"lessons": ["lesson_01"], "copies": 1, "rows": 20},
+    "leaks": {
+        "checked": 2823,
+        "flagged": 0,
+        "sets": [
+            {"id": "exam_01", "prompts": 40, "rows_kept_out": 22},
+            {"id": "exam_02", "prompts": 40, "rows_kept_out": 18},
+            {"id": "exam_03", "prompts": 40, "rows_kept_out": 0},
+            {"id": "evaluation tests", "prompts": 12, "rows_kept_out": 1},
+        ],
+        "shared_structures_train_val": 0,
+    },
+}
 NEXT_LESSONS = [
     {
         "lesson_id": "lesson_07",
@@ -186,8 +252,8 @@ def hub():
             "by_source": {"synthetic": 2580, "lesson": 183, "manual": 60},
             "node_types": 68,
             "hash": "9f31c07ab2d45e18",
-            "duplicates_removed": 177,
         },
+        "card": CARD,
         "backup": BACKUP,
         "health": HEALTH,
         "next_lessons": NEXT_LESSONS,
@@ -211,6 +277,12 @@ def hostile(value):
     value["backup"].update(label=attack, mirror={"path": attack, "status": attack, "message": attack})
     value["champion"]["version"] = attack
     value["dataset"].update(hash=attack, by_source={attack: 4})
+    card = value["card"]
+    card.update(created_at=attack, hash=attack, removed={attack: 4}, duplicates={attack: {"found": attack}})
+    card["sources"].append({"kind": attack, "read": attack, "train": attack, "refused": {attack: 1}})
+    card["coverage"].update(missing=[attack], missing_but_examined=[attack, None], rare={attack: attack})
+    card["leaks"]["sets"].append({"id": attack, "prompts": attack})
+    card["lengths"]["histogram"] = {"counts": [attack, 3]}
     return value
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from nightforge.blueprint import dataset
 from nightforge.blueprint.leak import Holdout
 from nightforge.blueprint.lessons import load_lessons
+from nightforge.blueprint.merging import merge
 from nightforge.blueprint.next_lessons import plan_next, read_focus
 from nightforge.config import load_config
 from nightforge.core.atomic import read_json, read_jsonl, write_json, write_jsonl
@@ -70,7 +70,7 @@ def test_an_exam_answer_among_the_lesson_rows_is_removed(project: Project, run_s
     _build(run_script)
     _plant(project)
     _ok(run_script("20_deduplicate_dataset.py"))
-    assert read_json(project.blueprint_data / "dataset.json")["removed"]["holdout_structure"] >= 1
+    assert read_json(project.blueprint_data / "dataset.json")["removed"]["holdout_answer"] >= 1
 
 
 def test_the_gate_stops_the_run_where_the_merge_misses_a_leak(
@@ -78,9 +78,9 @@ def test_the_gate_stops_the_run_where_the_merge_misses_a_leak(
 ) -> None:
     _build(run_script)
     planted = _plant(project)
-    blind = SimpleNamespace(of=lambda _: Holdout())
-    monkeypatch.setattr(dataset, "Holdout", blind)  # the merge no longer knows what is held out
-    with pytest.raises(GateError, match=f"gives away the answer of {planted}"):
+    monkeypatch.setattr(dataset, "merge", lambda rows, _, cap: merge(rows, Holdout(), cap))  # blind
+    said = rf"row lesson-\w+ \(lesson lesson_01:L01-01\) gives away {planted} of exam_01: its program"
+    with pytest.raises(GateError, match=said):
         dataset.build_dataset(load_config(project), project, Reporter(None, lambda _: None))
     assert not (project.blueprint_data / "train.jsonl").exists()
 

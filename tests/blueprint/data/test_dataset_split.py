@@ -15,6 +15,8 @@ from nightforge.blueprint.rows import Row, make_row
 from nightforge.blueprint.synthesis import generate
 
 ALONE = "BLUEPRINT: A\nPARENT: Actor\nGRAPH: EventGraph\nNODE n1: Event_BeginPlay\n"
+INVALID = ALONE + "NODE n2: PrintString\nEXEC n1.Then -> n2.Nowhere\n"
+OPAQUE = ALONE + "NODE n2: K2Node_Unheard\nEXEC n1.Then -> n2.Execute\n"
 
 
 @pytest.fixture(scope="module")
@@ -47,11 +49,14 @@ def test_lesson_rows_are_never_held_back(rows: list[Row]) -> None:
 
 
 BAD = {
-    "invalid": {"output": "BLUEPRINT: A\nNODE"},
+    "unreadable": {"output": "BLUEPRINT: A\nNODE"},
+    "invalid": {"output": INVALID},
+    "opaque_nodes": {"output": OPAQUE},
     "no_wires": {"output": ALONE},
     "no_instruction": {"instruction": "do it"},
-    "duplicate": {"id": "again"},
-    "same_instruction_other_answer": {"output": None},
+    "exact_duplicate": {"id": "again"},
+    "normalised_duplicate": {"instruction": "upper"},
+    "same_instruction_other_answer": {"output": "other"},
 }
 
 
@@ -60,12 +65,15 @@ def test_a_bad_row_is_dropped_and_counted(reason: str, rows: list[Row]) -> None:
     change = dict(BAD[reason])
     if reason == "same_instruction_other_answer":
         change["output"] = rows[1].output
+    if reason == "normalised_duplicate":
+        spaced = "  ".join(rows[0].instruction.upper().rstrip(".").split())
+        change = {"instruction": spaced, "output": rows[0].output.replace("n1", "start")}
     merged = merge([rows[0], replace(rows[0], **change)], Holdout(), cap=9)
-    assert dict(merged.removed) == {reason: 1}
+    assert dict(merged.removed) == {("synthetic", reason): 1}
     assert [row.hash for row in merged.rows] == [rows[0].hash]
 
 
 def test_the_cap_limits_generated_rows_of_a_structure_and_spares_lessons(rows: list[Row]) -> None:
     copies = [replace(rows[0], instruction=f"{rows[0].instruction} Number {n}.") for n in range(5)]
-    assert merge(copies, Holdout(), cap=2).removed == {"structure_cap": 3}
+    assert merge(copies, Holdout(), cap=2).reasons == {"structure_cap": 3}
     assert len(merge([replace(row, kind="lesson") for row in copies], Holdout(), cap=2).rows) == 5

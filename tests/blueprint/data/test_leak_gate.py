@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
 from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import pytest
+from plants import PLANTS, renamed, renumbered
 
 from nightforge.blueprint.canonical import canonicalize, structure_key
 from nightforge.blueprint.dataset import merge
-from nightforge.blueprint.graph import Blueprint, Value, Variable
-from nightforge.blueprint.leak import Holdout, TrainingIndex, exposure, holdout_structures, leak_gate
+from nightforge.blueprint.evaluation_tests import load_tests
+from nightforge.blueprint.graph import Blueprint
+from nightforge.blueprint.leak import Holdout, TrainingIndex, exposure, gate, holdout_structures, leak_gate
 from nightforge.blueprint.lessons import Lesson, Prompt, lesson_rows, load_lessons
+from nightforge.blueprint.parser import parse
 from nightforge.blueprint.printer import to_text
-from nightforge.blueprint.rows import Row, make_row
+from nightforge.blueprint.rows import KINDS, Row, make_row
 from nightforge.blueprint.synthesis import generate
 
 LESSONS = Path(__file__).resolve().parents[3] / "lessons"
@@ -32,75 +35,66 @@ def exam(lessons: list[Lesson]) -> list[Prompt]:
     return [prompt for lesson in lessons if lesson.holdout for prompt in lesson.prompts]
 
 
-def _renamed(blueprint: Blueprint) -> Blueprint:
-    """Another blueprint name, other variable and event names, other literals; the same shape."""
-    declared = {variable.name for variable in blueprint.variables}
-
-    def other(name: str, value: Value) -> Value:
-        if name in ("VarName", "EventName", "FunctionName"):
-            return f"{value}Two"
-        if isinstance(value, bool):
-            return not value
-        if isinstance(value, str):
-            return f"{value} again"
-        return value + 1 if isinstance(value, int | float) else value
-
-    graph = blueprint.graphs[0]
-    nodes = tuple(
-        replace(n, properties=tuple((k, other(k, v)) for k, v in n.properties)) for n in graph.nodes
-    )
-    variables = tuple(
-        Variable(f"{v.name}Two", v.type, v.default) for v in blueprint.variables if v.name in declared
-    )
-    return replace(blueprint, name="BP_Other", variables=variables, graphs=(replace(graph, nodes=nodes),))
-
-
-def _reordered(blueprint: Blueprint) -> Blueprint:
-    graph, rng = blueprint.graphs[0], Random(5)
-    nodes, wires = list(graph.nodes), list(graph.wires)
-    rng.shuffle(nodes)
-    rng.shuffle(wires)
-    return replace(blueprint, graphs=(replace(graph, nodes=tuple(nodes), wires=tuple(wires)),))
-
-
-def _renumbered(blueprint: Blueprint) -> Blueprint:
-    graph = blueprint.graphs[0]
-    ids = [node.id for node in graph.nodes]
-    Random(7).shuffle(ids)
-    new = {node.id: f"k{place}" for node, place in zip(graph.nodes, ids, strict=True)}
-    nodes = tuple(replace(node, id=new[node.id]) for node in graph.nodes)
-    wires = tuple(replace(wire, source=new[wire.source], target=new[wire.target]) for wire in graph.wires)
-    return replace(blueprint, graphs=(replace(graph, nodes=nodes, wires=wires),))
-
-
-PLANTS: dict[str, Callable[[Blueprint], Blueprint]] = {
-    "verbatim": lambda blueprint: blueprint,
-    "renamed": _renamed,
-    "reordered": _reordered,
-    "renumbered": _renumbered,
-    "all three": lambda blueprint: _renumbered(_reordered(_renamed(blueprint))),
-}
-
-
-def _raw_row(instruction: str, blueprint: Blueprint) -> Row:
+def _raw_row(instruction: str, blueprint: Blueprint, kind: str = "manual") -> Row:
     """A row whose stored keys lie, as one from a careless tool would."""
-    return Row("planted", instruction, to_text(blueprint), "manual", "plant", "0" * 16, "f" * 32, "train")
+    return Row("planted", instruction, to_text(blueprint), kind, "plant", "0" * 16, "f" * 32, "train")
 
 
 @pytest.mark.parametrize("plant", PLANTS)
 def test_the_gate_flags_every_planted_answer(plant: str, lessons: list[Lesson], exam: list[Prompt]) -> None:
     rows = [_raw_row(FRESH, PLANTS[plant](prompt.blueprint)) for prompt in exam]
     findings = leak_gate(rows, lessons)
-    assert [(found.prompt_id, found.reason) for found in findings] == [(p.id, "answer") for p in exam]
+    assert [found.question.id for found in findings] == [prompt.id for prompt in exam]
+    assert {found.reason for found in findings} <= {"answer", "structure"}
 
 
 @pytest.mark.parametrize("plant", PLANTS)
 def test_the_merge_removes_every_planted_answer(
     plant: str, lessons: list[Lesson], exam: list[Prompt]
 ) -> None:
-    rows = [make_row("manual", "plant", FRESH, PLANTS[plant](exam[n].blueprint)) for n in range(10)]
-    merged = merge(rows, Holdout.of(lessons), cap=5)
-    assert not merged.rows and merged.removed["holdout_structure"] == 10
+    for kind in KINDS:
+        rows = [make_row(kind, "plant", FRESH, PLANTS[plant](exam[n].blueprint)) for n in range(3)]
+        merged = merge(rows, Holdout.of(lessons), cap=5)
+        assert not merged.rows and merged.removed == {(kind, "holdout_answer"): 3}
+        assert [leak.question.id for leak in merged.leaks] == [prompt.id for prompt in exam[:3]]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_finding_names_row_source_and_prompt(kind: str, lessons: list[Lesson], exam: list[Prompt]) -> None:
+    (found,) = leak_gate([_raw_row(FRESH, renamed(exam[4].blueprint), kind)], lessons)
+    assert found.sentence().startswith(f"row planted ({kind} plant) gives away {exam[4].id} of exam_01:")
+
+
+TESTS = load_tests()
+ASKED = {
+    "copy": lambda text: text,
+    "case and punctuation": lambda text: f"  {text.upper()} !",
+    "renamed": lambda text: re.sub(
+        r"\b(Fuel|Visits|Ping|Stars|IsArmed|BP_Rocket|Jump|Fire)\b", "Harvest", text
+    ),
+    "other values": lambda text: re.sub(r"\b\d+\b", "77", re.sub(r'"[^"]*"', '"other words"', text)),
+}
+
+
+@pytest.mark.parametrize("change", ASKED)
+def test_a_row_that_asks_what_an_evaluation_test_asks_is_flagged(change: str, lessons: list[Lesson]) -> None:
+    harmless = lesson_rows(lessons)[0]
+    for test in TESTS:
+        said = ASKED[change](test.prompt)
+        findings = leak_gate([replace(harmless, instruction=said)], lessons, TESTS)
+        assert [found.question.id for found in findings] == [test.id], said
+
+
+def test_a_structure_on_both_sides_of_the_split_is_found(lessons: list[Lesson]) -> None:
+    taught, other = lesson_rows(lessons)[0], lesson_rows(lessons)[3]
+    twin = _raw_row(FRESH, renamed(lessons_blueprint(taught)))
+    assert gate([taught], [twin, other], Holdout())[1] == [(twin, taught)]
+
+
+def lessons_blueprint(row: Row) -> Blueprint:
+    blueprint = parse(row.output).blueprint
+    assert blueprint is not None
+    return blueprint
 
 
 def test_the_gate_flags_instructions_in_other_clothes(lessons: list[Lesson], exam: list[Prompt]) -> None:
@@ -112,7 +106,7 @@ def test_the_gate_flags_instructions_in_other_clothes(lessons: list[Lesson], exa
             f"Please: {prompt.instruction.rstrip('.')}!",
         ):
             findings = leak_gate([replace(harmless, instruction=said)], lessons)
-            assert [found.reason for found in findings] == ["instruction"], said
+            assert [found.reason for found in findings] in (["instruction"], ["near_instruction"]), said
 
 
 def test_the_gate_passes_lessons_and_generated_rows_of_other_structures(lessons: list[Lesson]) -> None:
@@ -125,8 +119,8 @@ def test_the_gate_passes_lessons_and_generated_rows_of_other_structures(lessons:
 
 def test_exposure_tells_seen_near_and_unseen_apart(exam: list[Prompt]) -> None:
     prompt = exam[0]
-    seen = make_row("manual", "", FRESH, replace(_renumbered(prompt.blueprint), name="BP_Elsewhere"))
-    near = make_row("manual", "", FRESH, _renamed(prompt.blueprint))
+    seen = make_row("manual", "", FRESH, replace(renumbered(prompt.blueprint), name="BP_Elsewhere"))
+    near = make_row("manual", "", FRESH, renamed(prompt.blueprint))
     other = make_row("manual", "", FRESH, exam[1].blueprint)
     assert exposure(prompt, TrainingIndex.of([seen, other])) == "seen"
     assert exposure(prompt, TrainingIndex.of([near, other])) == "near"
