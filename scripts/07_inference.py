@@ -1,10 +1,12 @@
 """07 - Write a Blueprint program for an instruction.
 
 Reads    models/blueprint-lora-vN/ (04): the newest version, or --model DIR
-Writes   the program alone to standard output, everything else to standard error; --output FILE with --batch
+Writes   the program alone to standard output, everything else to standard error; --output FILE with --batch;
+         --clipboard: the text to paste into the editor in place of the program, nothing for an invalid one
 Needs    an adapter and the base model of the profile. Exits 0 also for an invalid program, and says so
 By hand  python scripts/07_inference.py --prompt 'When the game starts, print "hello".'
          python scripts/07_inference.py --batch instructions.txt --output answers.jsonl
+         python scripts/07_inference.py --prompt "Print hello at the start." --clipboard > paste.txt
          python scripts/07_inference.py --interactive
 """
 
@@ -29,6 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--interactive", action="store_true", help="read instructions from the terminal")
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="with --batch: append the answers as JSON lines"
+    )
+    parser.add_argument(
+        "--clipboard", action="store_true", help="write text to paste into the editor, not the program"
     )
     parser.add_argument(
         "--model", type=Path, metavar="DIR", help="adapter folder (default: the newest version)"

@@ -28,7 +28,7 @@ def type_problem(type_name: str, findings: Findings) -> tuple[str, str | None] |
     """Return what is wrong with a type of the catalog and what may be meant instead, or None."""
     types = load_catalog().types
     message = types.problem(type_name)
-    if message is None:
+    if message is None or "/" in plain_name(type_name):  # paths of the engine are taken as given
         return None
     head, mark, _ = message.partition("; did you mean ")
     near = message[len(head) + len(mark) : -1] if mark else None

@@ -1,4 +1,7 @@
-"""Stage 07: write a program for an instruction; the program goes to stdout, all else to stderr."""
+"""Stage 07: write a program for an instruction; the program goes to stdout, all else to stderr.
+
+With `--clipboard` the text for the editor's clipboard goes to stdout in place of the program.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Any, TextIO
 
 from nightforge.blueprint.answers import Author, extract_program, open_author
 from nightforge.blueprint.check import validate
+from nightforge.blueprint.clipboard.writer import create_first, to_clipboard
 from nightforge.config import Config
 from nightforge.core.atomic import append_jsonl
 from nightforge.core.errors import InputError
@@ -18,11 +22,35 @@ from nightforge.core.reporting import Report
 PROMPT_SIGN = "> "
 
 
-def answer_prompt(author: Author, instruction: str, out: TextIO, err: TextIO) -> bool:
-    """Print the program for one instruction to `out`, its validity to `err`; returns the validity."""
+def answer_prompt(
+    author: Author, instruction: str, out: TextIO, err: TextIO, *, clipboard: bool = False
+) -> bool:
+    """Print the program for one instruction to `out`, its validity to `err`; returns the validity.
+
+    With `clipboard` the text to paste goes to `out` instead, and what must exist before the paste to `err`.
+    """
     program = extract_program(author.write([instruction]).answers[0].text)
-    print(program, file=out, flush=True)  # noqa: T201
-    return say_validity(program, err)
+    if not clipboard:
+        print(program, file=out, flush=True)  # noqa: T201
+        return say_validity(program, err)
+    valid = say_validity(program, err)
+    text = paste_text(program, err)
+    if text is not None:
+        print(text, end="", file=out, flush=True)  # noqa: T201
+    return valid
+
+
+def paste_text(program: str, err: TextIO) -> str | None:
+    """Return a program as text for the editor's clipboard; None, with a word on `err`, if it is invalid."""
+    validation = validate(program)
+    if not validation.valid or validation.blueprint is None:
+        print("no text for the clipboard: the answer is invalid", file=err)  # noqa: T201
+        print(program, file=err)  # noqa: T201
+        return None
+    print("create these first, the clipboard carries nodes alone:", file=err)  # noqa: T201
+    for line in create_first(validation.blueprint):
+        print(f"  {line}", file=err)  # noqa: T201
+    return to_clipboard(validation.blueprint)
 
 
 def say_validity(program: str, err: TextIO) -> bool:
@@ -35,9 +63,13 @@ def say_validity(program: str, err: TextIO) -> bool:
     return bool(validation.valid)
 
 
-def answer_file(author: Author, path: Path, out: TextIO, err: TextIO) -> list[dict[str, Any]]:
+def answer_file(
+    author: Author, path: Path, out: TextIO, err: TextIO, *, clipboard: bool = False
+) -> list[dict[str, Any]]:
     """Answer every line of a text file (`#` and blank lines skipped) in batches; programs go to `out`, blank
     between.
+
+    With `clipboard` the texts to paste go to `out` instead, and each entry holds its text, null if invalid.
     """
     if not path.is_file():
         raise InputError(f"{path} is missing; --batch wants a text file with one instruction per line")
@@ -48,16 +80,28 @@ def answer_file(author: Author, path: Path, out: TextIO, err: TextIO) -> list[di
     found = []
     for instruction, answer in zip(instructions, author.write(instructions).answers, strict=True):
         program = extract_program(answer.text)
-        print(program + "\n", file=out, flush=True)  # noqa: T201
+        if not clipboard:
+            print(program + "\n", file=out, flush=True)  # noqa: T201
         print(f"# {instruction}", file=err)  # noqa: T201
         valid = say_validity(program, err)
-        found.append(
-            {"instruction": instruction, "program": program, "valid": valid, "tokens": answer.tokens}
-        )
+        entry = {"instruction": instruction, "program": program, "valid": valid, "tokens": answer.tokens}
+        if clipboard:
+            entry["clipboard"] = text = paste_text(program, err)
+            if text is not None:
+                print(text, file=out, flush=True)  # noqa: T201
+        found.append(entry)
     return found
 
 
-def converse(author: Author, read: TextIO, out: TextIO, err: TextIO, should_stop: Callable[[], bool]) -> int:
+def converse(
+    author: Author,
+    read: TextIO,
+    out: TextIO,
+    err: TextIO,
+    should_stop: Callable[[], bool],
+    *,
+    clipboard: bool = False,
+) -> int:
     """Answer line after line until an empty line, `quit` or the end of input; returns their number."""
     print(f"{author.version} is listening; an empty line ends", file=err)  # noqa: T201
     answered = 0
@@ -66,7 +110,7 @@ def converse(author: Author, read: TextIO, out: TextIO, err: TextIO, should_stop
         line = read.readline().strip()
         if line in {"", "quit", "exit"}:
             break
-        answer_prompt(author, line, out, err)
+        answer_prompt(author, line, out, err, clipboard=clipboard)
         answered += 1
     return answered
 
@@ -74,7 +118,7 @@ def converse(author: Author, read: TextIO, out: TextIO, err: TextIO, should_stop
 def run_inference(
     config: Config, project: Project, report: Report, should_stop: Callable[[], bool], args: Any
 ) -> dict[str, Any]:
-    """Do what the command line of stage 07 asks; `args` has prompt, interactive, batch, output and model."""
+    """Do what the command line of stage 07 asks; `args` has its options by name."""
     if not (args.prompt or args.interactive or args.batch):
         raise InputError(
             "nothing to answer: give --prompt TEXT, --batch FILE or --interactive",
@@ -84,10 +128,10 @@ def run_inference(
     report.message(author.loaded.info.sentence())
     report.watch("generate")
     if args.prompt:
-        valid = answer_prompt(author, args.prompt, sys.stdout, sys.stderr)
+        valid = answer_prompt(author, args.prompt, sys.stdout, sys.stderr, clipboard=args.clipboard)
         return {"version": author.version, "answers": 1, "valid": int(valid)}
     if args.batch:
-        found = answer_file(author, args.batch, sys.stdout, sys.stderr)
+        found = answer_file(author, args.batch, sys.stdout, sys.stderr, clipboard=args.clipboard)
         for entry in found if args.output else ():
             append_jsonl(args.output, entry, sync=False)
         return {
@@ -95,7 +139,5 @@ def run_inference(
             "answers": len(found),
             "valid": sum(entry["valid"] for entry in found),
         }
-    return {
-        "version": author.version,
-        "answers": converse(author, sys.stdin, sys.stdout, sys.stderr, should_stop),
-    }
+    answers = converse(author, sys.stdin, sys.stdout, sys.stderr, should_stop, clipboard=args.clipboard)
+    return {"version": author.version, "answers": answers}

@@ -21,7 +21,7 @@ from nightforge.core.paths import Project
 from nightforge.core.terminal import say
 from nightforge.pipeline.hardware import open_gpus
 from nightforge.pipeline.options import Options
-from nightforge.pipeline.plan import build_plan
+from nightforge.pipeline.plan import build_plan, has_exports
 from nightforge.pipeline.preflight import check, disk_budget
 
 PROOF_LIMIT_S = 120.0  # a sick driver can hang for ever
@@ -67,7 +67,7 @@ def _logout(_: Project, __: Config, ___: Options) -> list[Finding]:
 
 
 def _start(project: Project, config: Config, options: Options) -> list[Finding]:
-    plan = build_plan(options.mode, pipeline=options.pipeline)
+    plan = build_plan(options.mode, pipeline=options.pipeline, exports=has_exports(project.root))
     try:
         check(project, config, plan)
     except NightforgeError as error:

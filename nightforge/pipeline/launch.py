@@ -73,9 +73,10 @@ def _act(options: Options, argv: Sequence[str], project: Project) -> int:
 
 def dry_run(project: Project, options: Options) -> int:
     """Print the plan; reads the configuration, writes nothing."""
-    from nightforge.pipeline.plan import build_plan, format_plan
+    from nightforge.pipeline.plan import build_plan, format_plan, has_exports
 
-    plan = build_plan(options.mode, force=options.force, pipeline=options.pipeline)
+    exports = has_exports(project.root)
+    plan = build_plan(options.mode, force=options.force, pipeline=options.pipeline, exports=exports)
     try:
         from nightforge.config import load_config
     except ImportError:  # before the first installation only the standard library is there

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
-from nightforge.pipeline.registry import MODES, PHASES, PIPELINES, StageSpec
+from nightforge.pipeline.registry import EXPORT_STAGES, EXPORTS, MODES, PHASES, PIPELINES, StageSpec
 
 
 class Plan(NamedTuple):
@@ -29,13 +30,24 @@ def build_plan(
     *,
     force: bool = False,
     pipeline: str = "blueprint",
+    exports: bool = False,
 ) -> Plan:
-    """Choose the stages whose phase belongs to `mode`; `force` adds each stage's own force arguments."""
+    """Choose the stages whose phase belongs to `mode`; `force` adds each stage's own force arguments.
+
+    `exports` puts the stages in front that read copies from the editor (`has_exports`).
+    """
     first, last = MODES[mode]
     rows = PIPELINES[pipeline] if registry is None else registry
+    if exports and pipeline == "blueprint":
+        rows = (*EXPORT_STAGES, *rows)
     chosen = (row for row in rows if first <= row.phase <= last)
     stages = tuple(row._replace(args=row.args + row.force_args) if force else row for row in chosen)
     return Plan(pipeline, mode, stages, force)
+
+
+def has_exports(root: Path) -> bool:
+    """Say whether a project has the folder for copies from the editor."""
+    return (root / EXPORTS).is_dir()
 
 
 def format_plan(plan: Plan, profile: str) -> str:

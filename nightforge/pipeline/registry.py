@@ -222,6 +222,31 @@ BLUEPRINT: tuple[StageSpec, ...] = (
     ),
 )
 
+# Copies from the Unreal editor; these stages are part of a plan while the folder exists.
+EXPORTS = "data/blueprint/exports"
+EXPORT_STAGES: tuple[StageSpec, ...] = (
+    StageSpec(
+        key="01",
+        script="scripts/01_analyze_blueprint_clipboard.py",
+        title="Analyse copies from the editor",
+        phase=1,
+        kind="data",
+        reads=(f"{EXPORTS}/",),
+        writes=("data/blueprint/analysis/",),
+        work=(f"{EXPORTS}/",),
+    ),
+    StageSpec(
+        key="05",
+        script="scripts/05_auto_translate_export.py",
+        title="Translate copies from the editor",
+        phase=1,
+        kind="data",
+        reads=(f"{EXPORTS}/", "nightforge/blueprint/catalog.json"),
+        writes=("data/blueprint/translated/",),
+        work=(f"{EXPORTS}/",),
+    ),
+)
+
 PIPELINES: dict[str, tuple[StageSpec, ...]] = {"blueprint": BLUEPRINT}
 # Which phases each mode runs, first and last included.
 MODES: dict[str, tuple[int, int]] = {

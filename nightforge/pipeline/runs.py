@@ -19,8 +19,9 @@ from nightforge.core.paths import Project
 from nightforge.core.records import JOURNAL, last_run, read_object
 from nightforge.core.versions import adapter_dir, latest
 from nightforge.pipeline.options import Options
-from nightforge.pipeline.plan import Plan, build_plan
+from nightforge.pipeline.plan import Plan, build_plan, has_exports
 from nightforge.pipeline.rebuild import load_run
+from nightforge.pipeline.registry import EXPORT_STAGES
 from nightforge.pipeline.states import LiveState
 
 _PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "datasets", "msgspec", "psutil")
@@ -41,7 +42,8 @@ class Run(NamedTuple):
 def new_run(project: Project, options: Options, clock: Clock) -> Run:
     """Resolve configuration and plan of a new run; writes nothing."""
     config = load_config(project, options.profile, options.overrides)
-    plan = build_plan(options.mode, force=options.force, pipeline=options.pipeline)
+    exports = has_exports(project.root)
+    plan = build_plan(options.mode, force=options.force, pipeline=options.pipeline, exports=exports)
     run_id = f"{parse_time(clock.now()):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     return Run(run_id, project.run_dir(run_id), config, plan)
 
@@ -67,7 +69,10 @@ def resumed_run(project: Project, run_id: str) -> Run:
         )
     record = read_json(folder / "config.json")
     config = load_config(project, config_file=folder / "config.json")
-    plan = build_plan(state.mode, force=bool(record.get("force")), pipeline=state.pipeline)
+    planned = {stage.id for stage in state.stages}
+    exports = planned.issuperset(spec.key for spec in EXPORT_STAGES)  # as planned, whatever came since
+    force = bool(record.get("force"))
+    plan = build_plan(state.mode, force=force, pipeline=state.pipeline, exports=exports)
     if [stage.key for stage in plan.stages] != [stage.id for stage in state.stages]:
         raise InputError(
             f"run {chosen} was planned by another release with other stages; it can't be resumed",

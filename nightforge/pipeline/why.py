@@ -11,7 +11,7 @@ from nightforge.core.records import current_state
 from nightforge.core.terminal import say
 from nightforge.pipeline.contents import Contents, standing
 from nightforge.pipeline.options import Options
-from nightforge.pipeline.plan import Plan, build_plan
+from nightforge.pipeline.plan import Plan, build_plan, has_exports
 from nightforge.pipeline.registry import StageSpec
 from nightforge.pipeline.runs import resumed_run, unfinished
 
@@ -20,7 +20,7 @@ _DONE = ("succeeded", "skipped")
 
 def why(project: Project, options: Options) -> int:
     """Say how a stage ended last time and what the next start does with it, and why."""
-    plan, spec = _find(options)
+    plan, spec = _find(project, options)
     state = current_state(project)
     stage = next((entry for entry in state["stages"] if entry["id"] == spec.key), None)
     say(f"{spec.key}  {spec.title}  (python {spec.script})")
@@ -32,7 +32,7 @@ def why(project: Project, options: Options) -> int:
 
 def accept(project: Project, options: Options) -> int:
     """Let the last success of a stage stand; raises InputError if there is none."""
-    _, spec = _find(options)
+    _, spec = _find(project, options)
     config = load_config(project, options.profile, options.overrides)
     contents = Contents(project, config, options.pipeline)
     look = contents.look(spec)
@@ -48,8 +48,9 @@ def accept(project: Project, options: Options) -> int:
     return 0
 
 
-def _find(options: Options) -> tuple[Plan, StageSpec]:
-    plan = build_plan(options.mode, force=options.force, pipeline=options.pipeline)
+def _find(project: Project, options: Options) -> tuple[Plan, StageSpec]:
+    exports = has_exports(project.root)
+    plan = build_plan(options.mode, force=options.force, pipeline=options.pipeline, exports=exports)
     for spec in plan.stages:
         if spec.key == options.stage:
             return plan, spec

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from nightforge.blueprint.answers import extract_program
+from nightforge.blueprint.clipboard.writer import to_clipboard
 from nightforge.blueprint.inference import answer_file, answer_prompt, converse, run_inference
+from nightforge.blueprint.parser import parse
 from nightforge.config import Config
 from nightforge.core.errors import InputError
 from nightforge.core.paths import Project
@@ -59,6 +61,33 @@ def test_a_batch_skips_blank_and_comment_lines(tmp_path: Path) -> None:
     assert out.getvalue().count("BLUEPRINT:") == 2
 
 
+def test_the_clipboard_text_stands_in_place_of_the_program() -> None:
+    out, err = io.StringIO(), io.StringIO()
+    assert answer_prompt(Author(HELLO), "say hello", out, err, clipboard=True)  # type: ignore[arg-type]
+    assert out.getvalue() == to_clipboard(parse(HELLO).blueprint)  # type: ignore[arg-type]
+    assert "Blueprint BP_Actor with parent class Actor" in err.getvalue()
+
+
+def test_an_invalid_program_has_no_clipboard_text_and_is_not_lost() -> None:
+    out, err = io.StringIO(), io.StringIO()
+    broken = HELLO.replace("n1.Then", "n9.Then")
+    assert not answer_prompt(Author(broken), "say hello", out, err, clipboard=True)  # type: ignore[arg-type]
+    assert out.getvalue() == ""
+    assert "no text for the clipboard: the answer is invalid" in err.getvalue()
+    assert broken in err.getvalue()
+
+
+def test_a_batch_keeps_the_clipboard_text_of_each_answer(tmp_path: Path) -> None:
+    path = tmp_path / "tasks.txt"
+    path.write_text("say hello\n", encoding="utf-8")
+    out = io.StringIO()
+    (entry,) = answer_file(Author(HELLO), path, out, io.StringIO(), clipboard=True)  # type: ignore[arg-type]
+    assert entry["clipboard"].startswith("Begin Object ")
+    assert out.getvalue().strip() == entry["clipboard"].strip()
+    (entry,) = answer_file(Author("nonsense"), path, out, io.StringIO(), clipboard=True)  # type: ignore[arg-type]
+    assert entry["clipboard"] is None
+
+
 def test_a_conversation_ends_with_an_empty_line() -> None:
     out = io.StringIO()
     count = converse(Author(HELLO), io.StringIO("one\ntwo\n\nthree\n"), out, io.StringIO(), lambda: False)  # type: ignore[arg-type]
@@ -81,13 +110,13 @@ def test_a_code_fence_is_taken_off(text: str, program: str) -> None:
 
 
 def test_asking_nothing_says_how_to_ask(project: Project) -> None:
-    nothing = Namespace(prompt=None, interactive=False, batch=None, output=None, model=None)
+    nothing = Namespace(prompt=None, interactive=False, batch=None, output=None, model=None, clipboard=False)
     with pytest.raises(InputError, match="nothing to answer"):
         run_inference(Config(), project, SilentReport(), lambda: False, nothing)  # type: ignore[arg-type]
 
 
 def test_asking_before_the_first_training_names_the_stage(project: Project) -> None:
-    one = Namespace(prompt="x", interactive=False, batch=None, output=None, model=None)
+    one = Namespace(prompt="x", interactive=False, batch=None, output=None, model=None, clipboard=False)
     with pytest.raises(InputError) as caught:
         run_inference(Config(), project, SilentReport(), lambda: False, one)  # type: ignore[arg-type]
     assert "04_train_blueprint_lora" in str(caught.value.next_command)

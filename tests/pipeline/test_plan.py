@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nightforge.pipeline.plan import build_plan, format_plan
+from nightforge.pipeline.plan import build_plan, format_plan, has_exports
 from nightforge.pipeline.registry import BLUEPRINT, PHASES, StageSpec
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,6 +27,14 @@ FULL = "03 13 20 06 08 00 16-pre 04 16-post 12 09 19 13-next 16-exam 14".split()
 )
 def test_each_mode_runs_its_phases(mode: str, keys: list[str]) -> None:
     assert [stage.key for stage in build_plan(mode).stages] == keys
+
+
+def test_copies_from_the_editor_are_read_first_where_their_folder_exists(tmp_path: Path) -> None:
+    assert not has_exports(tmp_path)
+    (tmp_path / "data/blueprint/exports").mkdir(parents=True)
+    assert has_exports(tmp_path)
+    assert [stage.key for stage in build_plan("data-only", exports=True).stages] == ["01", "05", *FULL[:5]]
+    assert build_plan("train-only", exports=True) == build_plan("train-only")
 
 
 def test_the_modes_together_are_the_full_plan() -> None:
