@@ -39,7 +39,7 @@ def main() -> int:
     texts = _texts(args.folder)
     bad = _kept(texts) + _speed(texts) + _large()
     if args.fuzz:
-        bad += _fuzz([text for text in texts.values() if len(text) < 40_000], args.fuzz, args.seed)
+        bad += _fuzz([text for text in {**all_samples(), **texts}.values() if len(text) < 40_000], args.fuzz, args.seed)
     return 1 if bad else 0
 
 

@@ -6,6 +6,7 @@ own graph, and the end that points back decides where several fit.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -94,6 +95,10 @@ def _other_end(
     if len(fitting) > 1:
         back = Link(node.name, pin.id)
         fitting = [end for end in fitting if back in _pin(nodes, end).links] or fitting
+    twins = by_name[node.name]
+    if len(fitting) > 1 and len(twins) == len(candidates):  # the same copy pasted twice: each has its own
+        copy = candidates[bisect_left(twins, here[0])]
+        fitting = [end for end in fitting if end[0] == copy] or fitting
     if len(fitting) > 1:
         message = f"the link of {node.name}.{pin.name} fits {len(fitting)} pins of objects named {link.node}"
         raise ClipboardError("CLIP107", message, pin.line)

@@ -169,6 +169,13 @@ def test_objects_of_one_name_in_one_graph_are_told_apart_by_their_pins() -> None
         translate(paste.text())
 
 
+def test_a_copy_pasted_twice_is_two_of_everything() -> None:
+    text = SAMPLES["custom_event_and_call"]().text()
+    found = translate(text + text)
+    assert (found.ledger.nodes_kept, found.ledger.wires_kept) == (4, 4)
+    assert "EXEC n3.Then -> n4.Execute" in found.documents[0].text
+
+
 def test_two_assets_are_two_programs() -> None:
     first, second = Paste(), Paste("/Game/Yard/BP_Fence.BP_Fence")
     first.event()
