@@ -29,7 +29,9 @@ function updateAnswer(item, row) {
   bar.firstElementChild.style.width = `${Math.round(100 * Math.min(1, Math.max(0, isNumber(row.score) ? row.score : 0)))}%`;
   setText(asked, text(row.instruction));
   const names = list(row.missing).map((name) => text(name)).filter(Boolean);
-  setText(missing, !valid ? "not valid" : names.length ? `missing ${names.join(", ")}` : "");
+  const reasons = list(row.reasons).map((reason) => text(reason)).filter(Boolean);
+  setText(missing, !valid ? "not valid" : reasons[0] ?? (names.length ? `missing ${names.join(", ")}` : ""));
+  missing.title = reasons.join("\n");
   // Drawn once opened: twelve graphs that nobody looks at would be made with every poll.
   item.ontoggle = () => drawInto(drawing, row, item.open);
   drawInto(drawing, row, item.open);

@@ -66,5 +66,7 @@ function detail(row) {
 
 function failureRow(failure) {
   const missing = list(failure.missing).map((name) => text(name)).filter(Boolean).join(", ");
-  return h("li", {}, text(failure.instruction), h("span", { class: "muted small" }, `  ${text(failure.prompt_id)}${missing ? `, missing ${missing}` : ""}`));
+  const reasons = list(failure.reasons).map((reason) => text(reason)).filter(Boolean).join("; ");
+  const lost = reasons || (missing ? `missing ${missing}` : "");
+  return h("li", {}, text(failure.instruction), h("span", { class: "muted small" }, `  ${text(failure.prompt_id)}${lost ? `, ${lost}` : ""}`));
 }

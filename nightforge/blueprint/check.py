@@ -6,7 +6,6 @@ String, String to and from Name and Text, a class to its ancestors.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass
 
@@ -15,12 +14,12 @@ from nightforge.blueprint.check_flow import check_flow
 from nightforge.blueprint.check_nodes import check_nodes, check_pin_type, type_problem
 from nightforge.blueprint.check_wires import check_wires
 from nightforge.blueprint.diagnostics import Diagnostic, Severity, in_order
-from nightforge.blueprint.graph import Blueprint, writing_places
+from nightforge.blueprint.graph import Blueprint
 from nightforge.blueprint.node_types import ENTRY, Definitions, named
 from nightforge.blueprint.parser import parse
 from nightforge.blueprint.pin_types import value_problem
 from nightforge.blueprint.scope import Findings, Scope, did_you_mean
-from nightforge.blueprint.source_map import SourceMap
+from nightforge.blueprint.source_map import SourceMap, layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ def check(
     bp: Blueprint, lines: SourceMap | None = None, opaque: Severity = "warning"
 ) -> tuple[Diagnostic, ...]:
     """Return every finding about a program; without `lines` the places are those in `to_text(bp)`."""
-    lines = lines or _layout(bp)
+    lines = lines or layout(bp)
     findings = Findings(bp, lines.text, opaque)
     definitions = Definitions.of(bp)
     _check_program(bp, lines, findings)
@@ -67,27 +66,7 @@ def check(
         check_nodes(scope, events, findings)
         check_wires(scope, findings)
         check_flow(scope, findings)
-    return tuple(in_order(findings.found))
-
-
-def _layout(bp: Blueprint) -> SourceMap:
-    """Say where `to_text` puts everything; the text itself is left to the first finding."""
-    header = (("BLUEPRINT", 1), ("PARENT", 2), *((("CATEGORY", 3),) if bp.category is not None else ()))
-    line = 1 + len(header)
-    variables = tuple(range(line, line + len(bp.variables)))
-    line += len(bp.variables)
-    graphs, nodes, wires, comments = [], [], [], []
-    for graph in bp.graphs:
-        graphs.append(line)
-        places = writing_places(graph.nodes, graph.wires)
-        before = [bisect_left(places, index) for index in range(len(graph.nodes))]  # wires above each node
-        nodes.append(tuple(line + 1 + index + count for index, count in enumerate(before)))
-        shift = line + 2 if graph.nodes else line + 1
-        wires.append(tuple(shift + place + count for count, place in enumerate(places)))
-        line += 1 + len(graph.nodes) + len(graph.wires)
-        comments.append(tuple(range(line, line + len(graph.comments))))
-        line += len(graph.comments)
-    return SourceMap(header, variables, tuple(graphs), tuple(nodes), tuple(wires), tuple(comments))
+    return tuple(findings.all())
 
 
 def _check_program(bp: Blueprint, lines: SourceMap, findings: Findings) -> None:
@@ -95,7 +74,8 @@ def _check_program(bp: Blueprint, lines: SourceMap, findings: Findings) -> None:
     if not types.is_class(bp.parent) and "PARENT" in dict(lines.header):
         near = findings.nearest(bp.parent, types.classes)
         message = f"parent class {bp.parent!r} is not in the catalog{did_you_mean(near)}"
-        findings.say("DSL204", (lines.parent, ("name",), -1), message, "", "warning", near)
+        expected = "a class such as Actor, or one of the project (BP_..., WBP_...)"
+        findings.say("DSL204", (lines.parent, ("name",), -1), message, expected, "warning", near)
     seen: set[str] = set()
     for variable, line in zip(bp.variables, lines.variables, strict=True):
         if variable.name in seen:

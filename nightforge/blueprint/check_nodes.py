@@ -152,6 +152,13 @@ class _NodeCheck:
         if problem is None or type_name is None:
             return
         message = f"{node.type} {node.id}, {name}: {problem}"
+        entries = self.catalog.types.enums.get(type_name)
+        if entries is not None and isinstance(value, str):
+            near = self.findings.nearest(value, entries)
+            fix = f'"{near}"' if near else None
+            expected = f"an entry of {type_name}"
+            self.findings.say("DSL307", place, message + did_you_mean(near), expected, "error", fix)
+            return
         self.findings.say("DSL306", place, message, f"a value of type {type_name}")
 
     def _literal_type(self, node: Node, pin: Pin | None) -> str | None:
@@ -179,7 +186,8 @@ class _NodeCheck:
                 self._undefined("DSL312", place, message, value, "event" if declared else "timer")
             elif role in NAMED and value not in self._defined(role):
                 message = f"no {NAMED[role]} is named {value!r}"
-                self._undefined("DSL314", place, message, value, role)
+                # Half a paste: the call brings the pins of what it calls, which stands elsewhere.
+                self._undefined("DSL314", place, message, value, "foreign " + role if node.pins else role)
 
     def _defined(self, role: str) -> dict[str, tuple[PinSpec, ...]]:
         definitions = self.scope.definitions
@@ -194,8 +202,9 @@ class _NodeCheck:
             "macro": f"MACRO: {name_text(value)} (...)",
         }.get(what, "an Event_CustomEvent")
         known = [*self.pins.variables] if what == "variable" else [*self.events]
-        near = self.findings.nearest(value, self._defined(what) if what in NAMED else known)
-        severity: Severity = "warning" if what == "timer" else "error"
+        role = what.removeprefix("foreign ")
+        near = self.findings.nearest(value, self._defined(role) if role in NAMED else known)
+        severity: Severity = "warning" if what == "timer" or what != role else "error"
         fix = f'"{near}"' if near else None
         self.findings.say(code, place, message + did_you_mean(near), expected, severity, fix)
 

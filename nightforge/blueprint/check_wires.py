@@ -8,7 +8,7 @@ from nightforge.blueprint.graph import Wire, split_type
 from nightforge.blueprint.node_types import is_opaque
 from nightforge.blueprint.pin_types import fits
 from nightforge.blueprint.printer import name_text, wire_line
-from nightforge.blueprint.scope import Findings, Scope, did_you_mean
+from nightforge.blueprint.scope import Certain, Findings, Scope, did_you_mean
 
 
 def check_wires(scope: Scope, findings: Findings) -> None:
@@ -31,7 +31,8 @@ class _WireCheck:
         key = (wire.kind, wire.source, wire.source_pin, wire.target, wire.target_pin)
         if key in self.seen:
             message = f"wire {wire_line(wire)} stands twice"
-            self.findings.say("DSL406", (line, ("source",), -1), message, "each wire once")
+            place = (line, ("statement",), -1)
+            self.findings.say("DSL406", place, message, "each wire once", "error", Certain(""))
             return
         self.seen.add(key)
         source = self._end(wire, line, is_source=True)
@@ -132,8 +133,11 @@ class _WireCheck:
         ends = f"{wire.source}.{name_text(wire.source_pin)} -> {wire.target}.{name_text(wire.target_pin)}"
         if wire.type is None:
             place = (line, ("target pin",), -1)
-            self.findings.say("DSL409", place, f"{ends} has no type tag", f"[{given or 'Type'}]", "warning")
+            fix = Certain(f"{name_text(wire.target_pin)} [{given}]") if given else None
+            expected = f"[{given or 'Type'}]"
+            self.findings.say("DSL409", place, f"{ends} has no type tag", expected, "warning", fix)
         elif given is not None and wire.type != given:
             severity: Severity = "warning" if wire.type == wanted else "error"
             message = f"{ends} is tagged {wire.type} but carries {given}"
-            self.findings.say("DSL410", (line, ("tag",), -1), message, f"[{given}]", severity, given)
+            fix = Certain(given)  # the tag only repeats what the source says
+            self.findings.say("DSL410", (line, ("tag",), -1), message, f"[{given}]", severity, fix)

@@ -7,7 +7,7 @@ nodes. A property of either program counts once: it is right, or it is missing, 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from nightforge.blueprint.graph import Blueprint, Graph, Variable
@@ -152,12 +152,17 @@ def _differences(what: str, wanted: Mapping[str, str], given: Mapping[str, str])
 def _pair_variables(
     expected: tuple[Variable, ...], actual: tuple[Variable, ...]
 ) -> list[tuple[Variable | None, Variable | None]]:
-    """Pair declarations by name, the rest by type; what stays alone is paired with None."""
+    """Pair declarations by name, the rest by type, equal defaults first; what stays alone is with None."""
     here, there = list(expected), list(actual)
     pairs: list[tuple[Variable | None, Variable | None]] = []
-    for field in ("name", "type"):
+    alike: tuple[Callable[[Variable], object], ...] = (
+        lambda variable: variable.name,
+        lambda variable: (variable.type, _default(variable)),
+        lambda variable: variable.type,
+    )
+    for key in alike:
         for want in list(here):
-            got = next((v for v in there if getattr(v, field) == getattr(want, field)), None)
+            got = next((v for v in there if key(v) == key(want)), None)
             if got is not None:
                 pairs.append((want, got))
                 here.remove(want)

@@ -10,11 +10,14 @@ from nightforge.blueprint.lexer import Edit, LineError
 
 Severity = Literal["error", "warning"]
 
+MAX_FINDINGS = 5_000  # of one kind of reading; more help nobody and a hostile file could have millions
+
 # code -> meaning. A code never changes its meaning; a new finding gets a new code.
 CODES: dict[str, str] = {
     "DSL001": "the file is no UTF-8 text",
     "DSL002": "the file is larger than the limit",
     "DSL003": "more findings than are listed",
+    "DSL004": "the file cannot be read",
     "DSL101": "a character that means nothing here",
     "DSL102": "a string is not closed on its line",
     "DSL103": "an unknown escape in a string",
@@ -27,7 +30,7 @@ CODES: dict[str, str] = {
     "DSL110": "a bracket is not closed",
     "DSL111": "a property, field, pin or id is given twice",
     "DSL112": "a literal where a data wire starts",
-    "DSL113": "structs or types nest too deep",
+    "DSL113": "structs or types nest too deep, or a list is too long",
     "DSL114": "a statement stands before any graph",
     "DSL201": "a line of the header is missing",
     "DSL202": "a line of the header is given twice",
@@ -101,6 +104,12 @@ class Diagnostic:
 def from_line_error(line: int, error: LineError) -> Diagnostic:
     """Place an error of one line in its text."""
     return Diagnostic(error.code, line, error.column, error.message, error.expected, fix=error.fix)
+
+
+def too_many(line: int) -> Diagnostic:
+    """Return the finding that stands for all that are not listed."""
+    message = f"more than {MAX_FINDINGS} findings; the others are not listed"
+    return Diagnostic("DSL003", line, 1, message, "the findings above mended first")
 
 
 def in_order(found: Iterable[Diagnostic]) -> list[Diagnostic]:

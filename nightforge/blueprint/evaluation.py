@@ -74,7 +74,7 @@ def run_evaluation(
 def grade_test(test: Test, text: str) -> dict[str, Any]:
     """Score one answer 0..1; returns the entry for `results`."""
     program = extract_program(text)
-    validation = validate(program)
+    validation = validate(program, opaque="error")
     blueprint = validation.blueprint
     met = [blueprint is not None and holds(check, blueprint) for check in test.checks]
     share = sum(met) / len(met)

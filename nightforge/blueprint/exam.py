@@ -21,6 +21,7 @@ from nightforge.blueprint.exam_scores import Record, summarize
 from nightforge.blueprint.grading import grade
 from nightforge.blueprint.leak import TrainingIndex, exposure
 from nightforge.blueprint.lessons import Lesson, Prompt, load_lesson, load_lessons
+from nightforge.blueprint.mastery import MAX_REASONS
 from nightforge.config import Config
 from nightforge.config.rungs import generation_batch
 from nightforge.core.atomic import append_jsonl, read_json, read_jsonl, sha256_text, write_json
@@ -125,7 +126,8 @@ def sit(
         report.progress(len(known), len(prompts), "prompts")
         shown = ("prompt_id", "lesson_id", "instruction", "valid", "score")
         fields = {name: record[name] for name in shown}
-        report.answer(**fields, missing=record["missing_nodes"], program=record["actual_dsl"])
+        lost = {"missing": record["missing_nodes"], "reasons": record.get("reasons", [])[:MAX_REASONS]}
+        report.answer(**fields, **lost, program=record["actual_dsl"])
         fire("item", sitting.before + len(known), torch.OutOfMemoryError)
 
     tally = sitting.author.write([p.instruction for p in open_prompts], should_stop, on_answer)

@@ -41,7 +41,7 @@ _SYMBOLS = {
     "BooleanAND": "AND",
     "BooleanOR": "OR",
 }
-_OWN_NAMES = ("event", "event_definition", "function", "macro")  # roles that give a node its title
+_OWN_NAMES = ("event", "event_definition", "function", "macro", "member")  # roles that give a node its title
 _MEMBER, _OBJECT = re.compile(r'MemberName="([^"]+)"'), re.compile(r"'[^']*[.:/]([^.:/']+)'")
 OPAQUE = "opaque"  # the category of nodes that the catalog does not know
 _NARROW, _WIDE = frozenset("iljtf.,:;'|!I()[]/ \""), frozenset("mwMW@%")
@@ -88,6 +88,7 @@ class Face:
     symbol: str = ""
     compact: bool = False
     full_title: str = ""  # title and what it is about, uncut
+    disabled: bool = False  # the editor keeps the node but does not run it
 
     @property
     def bar(self) -> int:
@@ -113,7 +114,8 @@ class Face:
     def height(self) -> int:
         """Return the height of the bar and the longer column of pins, on the grid."""
         rows = max(len(self.inputs), len(self.outputs))
-        return on_grid(self.bar + rows * ROW + (BELOW if rows else 0))
+        below = 8 if self.compact else BELOW
+        return on_grid(self.bar + rows * ROW + (below if rows else 0))
 
     def pin_y(self, side: Side, name: str) -> int:
         """Return how far below the top of the node the middle of a pin is; the first one's where unknown."""
@@ -143,7 +145,8 @@ def graph_faces(bp: Blueprint, graph: Graph) -> dict[str, Face]:
         if node.id not in faces:
             inputs = _pins(node, "input", types, wired.get((node.id, "input"), {}))
             outputs = _pins(node, "output", types, wired.get((node.id, "output"), {}))
-            faces[node.id] = _face(node, types.types[node.id], inputs, outputs)
+            face = _face(node, types.types[node.id], inputs, outputs)
+            faces[node.id] = replace(face, disabled=node.get("@EnabledState") == "Disabled")
     return faces
 
 
@@ -162,10 +165,10 @@ def text_width(text: str, size: int = 13) -> int:
     return round(units * size)
 
 
-def shortened(text: str) -> str:
-    """Return a text as it is shown: at most MAX_TEXT characters on one line."""
+def shortened(text: str, most: int = MAX_TEXT) -> str:
+    """Return a text as it is shown: at most so many characters on one line."""
     flat = " ".join(text.split())
-    return flat if len(flat) <= MAX_TEXT else flat[: MAX_TEXT - 1] + "…"
+    return flat if len(flat) <= most else flat[: most - 1] + "…"
 
 
 def on_grid(length: float) -> int:
@@ -185,7 +188,7 @@ def _face(
     kind = _kind(node_type, inputs, outputs)
     event = node.type.startswith("Event_")
     title = spaced(node.type.removeprefix("Event_").rpartition("K2Node_")[2])
-    title = f"Event {title}" if event else title
+    title = f"Event {title}" if event and "Event" not in title else title
     own, role = _named(node, node_type)
     full = f"{title}: {own}" if own else title
     if role == "variable":
@@ -231,9 +234,11 @@ def _named(node: Node, node_type: NodeType | None) -> tuple[str, str]:
             return value, entry.role
     for name, value in node.properties:
         if name.startswith("@") and isinstance(value, str):
-            found = _MEMBER.search(value) or _OBJECT.search(value)
-            if found:
-                return found[1], "reference"
+            member, thing = _MEMBER.search(value), _OBJECT.search(value)
+            if member:
+                return spaced(member[1]), "member"
+            if thing:
+                return thing[1], "object"
     return "", ""
 
 

@@ -3,7 +3,7 @@
 score = 0.4 node F1 + 0.4 wire F1 + 0.2 property accuracy, halved where strict validation fails, 0 where the
 answer does not parse or shares no node with the expected program. Missing and extra nodes, wires and
 properties cost alike; an answer of more than twice the expected nodes is scaled down by the excess, so
-padding never pays. The matching is the one with the highest score.
+padding never pays. The matching is the one with the highest score. Comments and reroute nodes mean nothing.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from collections import Counter
 from dataclasses import dataclass
 
 from nightforge.blueprint.canonical import canonicalize, content_key
-from nightforge.blueprint.check import validate
+from nightforge.blueprint.check import check, validate
 from nightforge.blueprint.comparison import Comparison, compare
 from nightforge.blueprint.graph import Blueprint
+from nightforge.blueprint.knots import without_knots
 from nightforge.blueprint.matching import Flat, Matching, flatten, match_nodes
 from nightforge.blueprint.matching_search import Worth
 
@@ -51,13 +52,19 @@ def grade(expected: Blueprint, actual_text: str) -> Grade:
     """Grade a program text against the expected program; never raises on bad text."""
     validation = validate(actual_text, opaque="error")
     errors = tuple(str(d) for d in validation.errors)
+    expected = without_knots(expected)
     wanted = flatten(canonicalize(expected))
-    if validation.blueprint is None:
+    answer = validation.blueprint
+    if answer is None:
         return _worthless(wanted, errors)
-    given_program = canonicalize(validation.blueprint)
+    straight = without_knots(answer)
+    if straight is not answer:
+        found = check(straight, opaque="error")
+        errors = tuple(str(d) for d in found if d.severity == "error")
+    given_program = canonicalize(straight)
     given = flatten(given_program)
     if content_key(expected) == content_key(given_program):
-        return _exact(wanted, validation.valid, errors)
+        return _exact(wanted, errors)
     outside = compare(expected, given_program)
     matching = match_nodes(wanted, given, _worth(wanted, given, outside))
     return _measured(wanted, given, matching, outside, errors)
@@ -97,13 +104,13 @@ def _measured(
     )
 
 
-def _exact(wanted: Flat, valid: bool, errors: tuple[str, ...]) -> Grade:
+def _exact(wanted: Flat, errors: tuple[str, ...]) -> Grade:
     """Grade an answer whose content key is the expected one: all is there, whatever a matching would say."""
     pairs = {index: index for index in range(len(wanted.nodes))}
     reasons = tuple(f"the answer is not valid, which halves the score: {error}" for error in errors[:1])
-    score = 1.0 if valid else INVALID_FACTOR
+    score = INVALID_FACTOR if errors else 1.0
     counts = _by_type(wanted, wanted, pairs)
-    return Grade(valid, True, 1.0, 1.0, 1.0, score, (), (), (), (), errors, counts, reasons)
+    return Grade(not errors, True, 1.0, 1.0, 1.0, score, (), (), (), (), errors, counts, reasons)
 
 
 def _worthless(wanted: Flat, errors: tuple[str, ...]) -> Grade:

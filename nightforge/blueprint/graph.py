@@ -32,6 +32,7 @@ __all__ = [
     "writing_places",
 ]
 INT_LIMIT = 2**63
+MAX_ITEMS = 1000  # properties of a node, fields of a struct, pins of a signature; the editor has far fewer
 MAX_DEPTH = 16  # nesting of struct literals; deeper ones are refused rather than risked on the call stack
 
 WireKind = Literal["exec", "data"]
@@ -250,6 +251,8 @@ def _check_type(text: str) -> None:
 
 
 def _check_pins(pins: tuple[PinSpec, ...]) -> None:
+    if len(pins) > MAX_ITEMS:
+        raise ValueError(f"a signature has at most {MAX_ITEMS} pins")
     seen: set[tuple[str, str]] = set()
     for pin in pins:
         if (pin.direction, pin.name) in seen:
@@ -258,6 +261,8 @@ def _check_pins(pins: tuple[PinSpec, ...]) -> None:
 
 
 def _check_pairs(pairs: Pairs, what: str) -> None:
+    if len(pairs) > MAX_ITEMS:
+        raise ValueError(f"at most {MAX_ITEMS} of the kind {what} stand in one list")
     seen: set[str] = set()
     for name, value in pairs:
         _check_text(name, what)

@@ -55,7 +55,7 @@ def paste_text(program: str, err: TextIO) -> str | None:
 
 def say_validity(program: str, err: TextIO) -> bool:
     """Tell on `err` whether a program is valid, with every error's line and column."""
-    validation = validate(program)
+    validation = validate(program, opaque="error")
     if validation.valid:
         print("valid", file=err)  # noqa: T201
     for error in validation.errors:

@@ -14,7 +14,7 @@ from nightforge.blueprint.faces import Face, graph_faces
 from nightforge.blueprint.graph import Blueprint, Graph
 from nightforge.blueprint.layers import Link, Part, arrange
 
-PIECE_GAP = 96  # between connected pieces
+PIECE_GAP = 64  # between connected pieces
 SHELF_GAP, SHELF_WIDTH = 48, 1600  # between nodes without wires; how wide a row of them becomes
 COMMENT_MARGIN, COMMENT_TITLE = 32, 48  # around the nodes of a comment box; above them
 EMPTY_COMMENT = (400, 112)  # width and height of a comment box around nothing

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+MAX_LINE_ERRORS = 50  # what can be wrong with one line before the rest of it is left alone
 _TOKEN = re.compile(
     r"""
     (?P<blank>[^\S\n]+)
@@ -13,7 +14,7 @@ _TOKEN = re.compile(
   | (?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?!\w))
   | (?P<ident>[^\W\d]\w*)
   | (?P<key>@[^\W\d]\w*)
-  | (?P<string>"(?:[^"\\]|\\.)*")
+  | (?P<string>"[^"\\]*(?:\\.[^"\\]*)*")
   | (?P<punct>[:=\[\]()<>,.])
     """,
     re.VERBOSE | re.DOTALL,
@@ -68,6 +69,9 @@ def tokenize(line: str) -> tuple[list[Token], list[LineError]]:
     while position < len(line):
         match = _TOKEN.match(line, position)
         if match is None:
+            if len(errors) == MAX_LINE_ERRORS:
+                tokens.append(Token("bad", "", position + 1, len(line) + 1))
+                break
             token, error = _impossible(line, position)
             tokens.append(token)
             errors.append(error)
@@ -108,6 +112,8 @@ def comment_of(line: str) -> str | None:
 
 def quote(text: str) -> str:
     """Write a string in quotes, escaping quotes, backslashes and everything that does not print."""
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
     out = []
     for char in text:
         if char in _WRITE_ESCAPES:
@@ -121,6 +127,9 @@ def quote(text: str) -> str:
 
 def unescape(body: str, column: int = 1) -> str:
     """Resolve the escapes of a quoted string's body; `column` is where the body starts."""
+
+    if "\\" not in body:
+        return body
 
     def replace(match: re.Match[str]) -> str:
         code = match.group(1)

@@ -5,13 +5,14 @@ An error inside a list is reported and the list is read on behind it, so that on
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 
-from nightforge.blueprint.graph import INT_LIMIT, MAX_DEPTH, PinSpec, Struct, Value
-from nightforge.blueprint.lexer import Edit, LineError, Token, quote, tokenize
+from nightforge.blueprint.graph import INT_LIMIT, MAX_DEPTH, MAX_ITEMS, PinSpec, Struct, Value
+from nightforge.blueprint.lexer import MAX_LINE_ERRORS, Edit, LineError, Token, quote, tokenize
 from nightforge.blueprint.type_names import MAX_TYPE_DEPTH, type_text
 
 _CLOSERS = {"(": ")", "[": "]"}
+_BEHIND_WORDS = ("end", "arrow", "[", "]", ",", ")")  # where bare words that belong together may end
 
 
 class SkipLine(Exception):
@@ -23,6 +24,7 @@ class LineReader:
 
     def __init__(self, line: str) -> None:
         """Cut the line into tokens; errors of the lexer come first."""
+        self.line = line
         self.tokens, self.errors = tokenize(line)
         self.position = 0
 
@@ -77,14 +79,16 @@ class LineReader:
                 "DSL110", column, message, f"{expected}, then {closer!r}", Edit(column, 0, closer)
             )
 
-    def skip_to(self, *kinds: str) -> None:
-        """Go on to the next token of a kind outside inner brackets, or to the end."""
+    def _skip_item(self, start: int, closer: str) -> None:
+        """Go on from the error to the next comma or closer outside the brackets opened since `start`."""
         depth = 0
+        for token in self.tokens[start : self.position]:
+            depth += (token.kind in "(<") - (token.kind in ")>")
         while not self.at("end"):
             kind = self.peek().kind
-            if depth == 0 and kind in kinds:
+            if depth <= 0 and kind in (",", closer):
                 return
-            depth = max(depth + (kind == "(") - (kind == ")"), 0)
+            depth += (kind in "(<") - (kind in ")>")
             self.next()
 
     # names and types
@@ -101,16 +105,21 @@ class LineReader:
             raise self.unexpected(expected)
         return self.next().text
 
-    def rest_of_name(self, first: Token) -> None:
-        """Refuse further words behind a bare name and propose quotes around all of them."""
+    def no_words_behind(self, first: Token, expected: str) -> None:
+        """Refuse bare words that follow a bare word `first` up to a mark: they stand in quotes together."""
+        place = self.position
+        while self.tokens[place].kind in ("ident", "number"):
+            place += 1
+        if place == self.position or first.kind != "ident" or self.tokens[place].kind not in _BEHIND_WORDS:
+            return
+        text = self.line[first.column - 1 : self.tokens[place - 1].end - 1]
+        fix = Edit(first.column, len(text), quote(text), safe=True)
         token = self.peek()
-        words = self.tokens[self.position : -1]
-        if first.kind == "ident" and words and all(word.kind in ("ident", "number") for word in words):
-            text = quote(" ".join([first.text, *(word.text for word in words)]))
-            fix = Edit(first.column, words[-1].end - first.column, text, safe=True)
-            expected = f"the end of the line; a name with blanks stands in quotes: {text}"
-            raise LineError("DSL109", token.column, f"trailing text {token.text!r}", expected, fix)
-        self.expect_end()
+        message = (
+            f"trailing text {token.text!r}" if place == len(self.tokens) - 1 else f"unexpected {token.text!r}"
+        )
+        expected = f"{expected}; a text with blanks stands in quotes: {fix.text}"
+        raise LineError("DSL109", token.column, message, expected, fix)
 
     def end_point(self, expected: str) -> tuple[str, str]:
         """Read one end of a wire, `n1.Then`."""
@@ -159,6 +168,7 @@ class LineReader:
             self.expect("=", f"'=' and a value for {name}")
             if name in fields:
                 raise LineError("DSL111", token.column, f"field {name!r} is given twice", "each field once")
+            _check_count(fields, token)
             fields[name] = self.value(depth + 1)
             self.not_end(opening, "','")
             if not self.at(")"):
@@ -202,7 +212,7 @@ class LineReader:
         """Read items up to the closing bracket; behind a broken item the next one is tried."""
         closer = _CLOSERS[opening.kind]
         while True:
-            broken = True
+            broken, start = True, self.position
             try:
                 item()
                 self.not_end(opening, f"',' or {closer!r}")
@@ -213,8 +223,10 @@ class LineReader:
                 self.errors.append(error)
             except SkipLine:
                 pass  # among the errors already
+            if len(self.errors) >= MAX_LINE_ERRORS:
+                raise SkipLine
             if broken:
-                self.skip_to(",", closer)
+                self._skip_item(start, closer)
             if self.next().kind != ",":
                 return
 
@@ -225,10 +237,13 @@ class LineReader:
         self.not_end(opening, "'=' and a value")
         self.expect("=", f"'=' and a value for {name}")
         self.not_end(opening, "a value")
+        first = self.peek()
         value = self.value()
+        self.no_words_behind(first, "',' or ']'")
         if name in found:
             message = f"property {name!r} is given twice"
             raise LineError("DSL111", token.column, message, "each property once")
+        _check_count(found, token)
         found[name] = value
 
     def _pin(self, opening: Token, found: dict[tuple[str, str], PinSpec]) -> None:
@@ -246,6 +261,7 @@ class LineReader:
         if (direction, name) in found:
             message = f"pin {direction} {name!r} is given twice"
             raise LineError("DSL111", token.column, message, "each pin once")
+        _check_count(found, token)
         found[direction, name] = pin
 
     def _id(self, opening: Token, found: dict[str, None]) -> None:
@@ -254,6 +270,12 @@ class LineReader:
         if token.text in found:
             raise LineError("DSL111", token.column, f"node {token.text!r} is given twice", "each node once")
         found[token.text] = None
+
+
+def _check_count(items: Sized, token: Token) -> None:
+    """Refuse one more item than a list may have."""
+    if len(items) >= MAX_ITEMS:
+        raise LineError("DSL113", token.column, "the list is too long", f"at most {MAX_ITEMS} items")
 
 
 def _number(token: Token) -> Value:

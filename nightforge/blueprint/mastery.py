@@ -22,6 +22,7 @@ from nightforge.core.paths import Project
 
 MASTERED, LEARNING = 0.85, 0.60
 _MAX_FAILURES = 5
+MAX_REASONS = 4  # lost points that are shown for one answer
 _Z = 1.959964  # two-sided 95 %
 
 
@@ -31,6 +32,7 @@ class Failure(Struct, frozen=True):
     prompt_id: str
     instruction: str
     missing: list[str]
+    reasons: list[str] = []
 
 
 class NodeMastery(Struct, frozen=True):
@@ -114,7 +116,10 @@ def _assess_one(name: str, answers: Sequence[ExamRecord], previous: Sequence[Exa
         status=status_of(f1),
         basis=basis,
         previous_f1=_f1(name, before) if basis and _expecting(name, before) else None,
-        failures=[Failure(r.prompt_id, r.instruction, r.missing_nodes) for r in failures[:_MAX_FAILURES]],
+        failures=[
+            Failure(r.prompt_id, r.instruction, r.missing_nodes, r.reasons[:MAX_REASONS])
+            for r in failures[:_MAX_FAILURES]
+        ],
     )
 
 

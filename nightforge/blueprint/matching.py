@@ -13,14 +13,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from nightforge.blueprint.graph import Blueprint, Node, PinSpec
-from nightforge.blueprint.matching_search import Joined, Task, Worth, search, worth_of
+from nightforge.blueprint.matching_search import Joined, Task, Worth, search
 from nightforge.blueprint.node_types import is_opaque
 from nightforge.blueprint.printer import value_text
 
 ROUNDS = 4
 MAX_PAIRS = 40_000  # candidate pairs that get the full treatment; beyond it nodes pair up in order
-MAX_SEARCHED = 1_600  # candidate pairs (40 nodes of one type) up to which a best matching is proven
-SEARCH_BUDGET = 1_500  # pairs that the search may try; about 30 ms
+MAX_SEARCHED = 1_600  # candidate pairs (40 nodes of one type) up to which a better matching is searched
+MAX_NODES = 120  # wanted nodes up to which it is searched: the search is as deep
+SEARCH_BUDGET = 2_500  # pairs that the search may try; about 30 ms
 MAX_SWEEPS = 4
 WIRE_GAIN, VALUE_GAIN = 1.0, 0.2
 
@@ -126,9 +127,8 @@ def match_nodes(wanted: Flat, given: Flat, worth: Worth, budget: int = SEARCH_BU
         return Matching({a: b for here, there in groups for a, b in zip(here, there, strict=False)}, False)
     task = _task(wanted, given, groups, worth)
     guesses = _Matcher(wanted, given, groups).guesses()
-    if size > MAX_SEARCHED:
-        return Matching(max(guesses, key=lambda guess: worth_of(task, guess)), False)
-    return Matching(*search(task, guesses, budget))
+    small = size <= MAX_SEARCHED and len(wanted.nodes) <= MAX_NODES
+    return Matching(*search(task, guesses, budget if small else 0))
 
 
 def _task(wanted: Flat, given: Flat, groups: list[tuple[list[int], list[int]]], worth: Worth) -> Task:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nightforge.blueprint.lessons import Lesson, load_lessons
+from nightforge.blueprint.mastery import MAX_REASONS
 from nightforge.core.atomic import read_json, read_jsonl
 from nightforge.core.clock import utc_now
 from nightforge.core.errors import InputError, NothingNewError
@@ -117,6 +118,9 @@ def _untested(project: Project) -> list[str]:
 
 
 def _reasons(record: dict[str, Any]) -> list[str]:
+    if record.get("reasons"):
+        return [str(reason) for reason in record["reasons"][:MAX_REASONS]]
+    # An answer that was graded before reasons were kept.
     if not record["valid"]:
         return [f"not valid: {error}" for error in record["errors"][:3]] or ["not valid"]
     reasons = []

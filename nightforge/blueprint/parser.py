@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from nightforge.blueprint.catalog import suggestion
-from nightforge.blueprint.diagnostics import Diagnostic, from_line_error, in_order
+from nightforge.blueprint.diagnostics import MAX_FINDINGS, Diagnostic, from_line_error, in_order, too_many
 from nightforge.blueprint.graph import (
     Blueprint,
     Comment,
@@ -45,14 +45,18 @@ class ParseResult:
 
 def parse(text: str) -> ParseResult:
     """Read a program text; never raises on bad text, every syntax error becomes a diagnostic."""
-    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    reader = _Reader(tuple(text.split("\n")))
+    reader = _Reader(split_lines(text))
     for number, line in enumerate(reader.text, 1):
         reader.read(number, line)
     reader.finish()
     diagnostics = tuple(in_order(reader.diagnostics))
     partial = reader.blueprint()
     return ParseResult(None if diagnostics else partial, diagnostics, partial, reader.source_map())
+
+
+def split_lines(text: str) -> tuple[str, ...]:
+    """Cut a text into lines; line ends of any system and a byte-order mark are no part of them."""
+    return tuple(text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n"))
 
 
 @dataclass(slots=True)
@@ -110,7 +114,10 @@ class _Reader:
             line.errors.append(error)
         except SkipLine:
             pass  # among the errors already
-        self.diagnostics += [from_line_error(number, error) for error in line.errors]
+        if line.errors and len(self.diagnostics) < MAX_FINDINGS:
+            self.diagnostics += [from_line_error(number, error) for error in line.errors]
+            if len(self.diagnostics) >= MAX_FINDINGS:
+                self.diagnostics.append(too_many(number))
         self.last_line = number
 
     def finish(self) -> None:
@@ -169,22 +176,23 @@ class _Reader:
         if repeated:
             raise LineError("DSL202", first.column, f"{keyword} is given twice", "one header")
         line.expect(":", f"':' after {keyword}")
-        name = line.peek()
+        first_word = line.peek()
         self.header[keyword] = line.name("a name; in quotes if it is no identifier")
-        line.rest_of_name(name)
+        line.no_words_behind(first_word, "the end of the line")
+        line.expect_end()
 
     def _graph(self, keyword: str, line: LineReader) -> None:
         # Kept even if the name is broken, so that its lines have a place.
         section = _Section("?", GRAPH_KINDS[keyword], self.number)
         self.sections.append(section)
         line.expect(":", f"':' after {keyword}")
-        name = line.peek()
+        first_word = line.peek()
         section.name = line.name(f"a {section.kind} name")
         if line.at("(") and section.kind != "graph":
             section.pins = line.signature()
-            line.expect_end()
         else:
-            line.rest_of_name(name)
+            line.no_words_behind(first_word, "the end of the line")
+        line.expect_end()
 
     def _variable(self, line: LineReader) -> None:
         name = line.name("a variable name")
@@ -196,7 +204,9 @@ class _Reader:
         try:
             if line.at("="):
                 line.next()
+                first_word = line.peek()
                 default = line.value()
+                line.no_words_behind(first_word, "the end of the line")
             line.expect_end("'= default' or the end of the line")
         finally:
             self.variables.append(Variable(name, type_name, default))
@@ -231,6 +241,7 @@ class _Reader:
             if kind == "data":
                 _refuse_literal(line)
             source, source_pin = line.end_point("an output pin such as n1.Then")
+            line.no_words_behind(line.tokens[line.position - 1], "'->'")
             line.expect("arrow", "'->'")
             target, target_pin = line.end_point("an input pin such as n2.Execute")
         except (LineError, SkipLine):
@@ -271,9 +282,16 @@ def _refuse_literal(line: LineReader) -> None:
     is_word = token.kind == "ident" and token.text.lower() in ("true", "false") and line.peek(1).kind != "."
     if token.kind in ("number", "string", "(") or is_word:
         message = "a data wire starts at an output pin, not at a literal"
-        raise LineError(
-            "DSL112", token.column, message, "a property on the node instead: NODE n2: Type [Pin=value]"
-        )
+        raise LineError("DSL112", token.column, message, _as_property(token, line))
+
+
+def _as_property(literal: Token, line: LineReader) -> str:
+    """Write the property that a literal at a wire stands for, as far as the line says which."""
+    head, arrow, tail = line.line[literal.column - 1 :].partition("->")
+    node_id, point, pin = tail.partition("[")[0].strip().partition(".")
+    if not arrow or not point:
+        return "a property on the node instead: NODE n2: Type [Pin=value]"
+    return f"a property on the node instead: NODE {node_id}: ... [{pin}={head.strip()}]"
 
 
 def _ids_of_wire(line: LineReader) -> set[str]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from nightforge.blueprint.catalog import SELF, WILDCARD, NodeType, Pin, load_catalog
+from nightforge.blueprint.catalog import SELF, WILDCARD, WILDCARDS, NodeType, Pin, load_catalog
+from nightforge.blueprint.catalog_types import REFERENCES
 from nightforge.blueprint.graph import Blueprint, Graph, Node, Struct, Value, split_type
 from nightforge.blueprint.node_types import Definitions, type_of_node
+from nightforge.blueprint.type_names import type_text
 
+CONTAINERS = ("Array", "Set", "Map")
+NAMING = ("variable", "enum", "struct")  # roles of a property whose text says what T stands for
 MAX_CHAIN = 100  # wildcard nodes in a row that are followed; longer chains stay unresolved
 
 
@@ -32,7 +36,10 @@ class PinTypes:
                 self.types[node.id] = type_of_node(node, graph, self.definitions)
         wires = [wire for wire in graph.wires if wire.kind == "data"]
         self.sources = {(w.target, w.target_pin): (w.source, w.source_pin) for w in wires}
-        self._bindings: dict[str, str | None] = {}
+        self._wired: dict[str, list[str]] = {}
+        for node_id, pin_name in self.sources:
+            self._wired.setdefault(node_id, []).append(pin_name)
+        self._bindings: dict[str, dict[str, str]] = {}
         self._depth = 0
 
     def output(self, node_id: str, pin_name: str) -> str | None:
@@ -42,49 +49,65 @@ class PinTypes:
         return self.of_pin(node_id, pin) if pin else None
 
     def of_pin(self, node_id: str, pin: Pin) -> str | None:
-        """Return the type of a pin of a node with wildcards filled in; None where the wildcard is open."""
+        """Return the type of a pin of a node with wildcards filled in; None where a wildcard is open."""
         if pin.type == SELF:
             return self.parent
+        if pin.type in WILDCARDS:
+            return self.binding(node_id).get(pin.type)
         head, arguments = split_type(pin.type)
-        if WILDCARD not in (head, *arguments):
+        if not any(part in WILDCARDS for part in arguments):
             return pin.type
-        bound = self.binding(node_id)
-        if bound is None or pin.type == WILDCARD:
-            return bound
-        return None if "<" in bound else pin.type.replace(f"<{WILDCARD}>", f"<{bound}>")
+        bound = [self.binding(node_id).get(part) if part in WILDCARDS else part for part in arguments]
+        parts = [part for part in bound if part is not None and split_type(part)[0] not in CONTAINERS]
+        return type_text(head, *parts) if len(parts) == len(bound) else None
 
-    def binding(self, node_id: str) -> str | None:
-        """Return what the wildcard of a node stands for: its variable's type, else what feeds its inputs."""
+    def binding(self, node_id: str) -> dict[str, str]:
+        """Return what the wildcards of a node stand for: by what it names, else by what feeds its inputs."""
         if node_id not in self._bindings and self._depth < MAX_CHAIN:
-            self._bindings[node_id] = None  # a cycle of wildcards stays open instead of recursing for ever
+            self._bindings[node_id] = {}  # a cycle of wildcards stays open instead of recursing for ever
             self._depth += 1
             self._bindings[node_id] = self._bind(node_id)
             self._depth -= 1
-        return self._bindings.get(node_id)
+        return self._bindings.get(node_id, {})
 
-    def _bind(self, node_id: str) -> str | None:
+    def _bind(self, node_id: str) -> dict[str, str]:
         node_type = self.types.get(node_id)
         if node_type is None:
-            return None
+            return {}
         for entry in node_type.properties:
-            if entry.role == "variable":
-                name = self.nodes[node_id].get(entry.name)
-                return self.variables.get(name) if isinstance(name, str) else None
+            if entry.role in NAMING:
+                return self._bind_by_name(entry.role, self.nodes[node_id].get(entry.name))
+        return self._bind_by_inputs(node_id, node_type)
+
+    def _bind_by_name(self, role: str, name: Value | None) -> dict[str, str]:
+        """Return the type of a variable, or the enum or struct that a node names."""
+        if not isinstance(name, str):
+            return {}
+        known = name if self.catalog.types.is_known(name) else None
+        found = self.variables.get(name) if role == "variable" else known
+        return {WILDCARD: found} if found is not None else {}
+
+    def _bind_by_inputs(self, node_id: str, node_type: NodeType) -> dict[str, str]:
+        bound: dict[str, str] = {}
         # Containers decide before plain wildcards: an Array<Float> takes an Int item, never the reverse.
-        for pin in sorted(node_type.inputs, key=lambda p: p.type == WILDCARD):
-            _, arguments = split_type(pin.type)
-            source = self.sources.get((node_id, pin.name))
-            if source is None or WILDCARD not in (pin.type, *arguments):
+        for pin in sorted(node_type.inputs, key=lambda p: p.type in WILDCARDS):
+            head, arguments = split_type(pin.type)
+            if not any(part in WILDCARDS for part in (pin.type, *arguments)):
                 continue
-            fed = self.output(*source)
-            if fed is None:
-                continue
-            if pin.type == WILDCARD:
-                return fed
-            fed_head, fed_arguments = split_type(fed)
-            if fed_head == split_type(pin.type)[0] and len(fed_arguments) == 1:
-                return fed_arguments[0]
-        return None
+            for name in self._names(node_id, pin):
+                fed = self.output(*self.sources[node_id, name])
+                if fed is not None and pin.type in WILDCARDS:
+                    bound.setdefault(pin.type, fed)
+                elif fed is not None and split_type(fed)[0] == head:
+                    for part, given in zip(arguments, split_type(fed)[1], strict=False):
+                        bound.setdefault(part, given)
+        return bound
+
+    def _names(self, node_id: str, pin: Pin) -> list[str]:
+        """Return the wired names of an input, several for a family such as `Option_#`."""
+        if not pin.dynamic:
+            return [pin.name] if (node_id, pin.name) in self.sources else []
+        return [name for name in self._wired.get(node_id, ()) if pin.matches(name)]
 
 
 def fits(target: str, source: str) -> bool:
@@ -99,30 +122,36 @@ def value_problem(type_name: str, value: Value) -> str | None:
     """Return why a literal cannot stand for a type, or None where it can."""
     types = load_catalog().types
     head, arguments = split_type(type_name)
+    if head in REFERENCES and arguments:
+        return None if isinstance(value, str) else f"{type_name} needs the name of a class in quotes"
     if arguments:
         return f"a {head} has no literal; leave it out"
     if head in types.structs:
         return _struct_problem(head, value)
+    if head in types.enums:
+        return _enum_problem(head, value)
     wanted = _LITERALS.get(head)
     if wanted is not None:
         accepted, words = wanted
         fits = isinstance(value, accepted) and (head == "Bool" or not isinstance(value, bool))
+        fits = fits and (head != "Byte" or (isinstance(value, int) and 0 <= value <= 255))
         return None if fits else f"{head} needs {words}"
-    if any(types.is_subclass(head, base) for base in ("Actor", "ActorComponent", "Widget")):
+    if head == "Delegate" or any(
+        types.is_subclass(head, base) for base in ("Actor", "ActorComponent", "Widget")
+    ):
         return f"{head} has no literal; wire it from a variable or another node"
     return None if isinstance(value, str) else f"{head} needs the name of an asset in quotes"
 
 
 def fit_value(type_name: str, value: Value) -> Value:
     """Return the one spelling of a literal for its type: floats for Float, struct fields in order."""
-    types = load_catalog().types
     if isinstance(value, int) and not isinstance(value, bool) and type_name == "Float":
         return float(value)
-    order = types.structs.get(type_name)
-    if order is None or not isinstance(value, Struct):
+    typed = load_catalog().types.struct_fields.get(type_name)
+    if typed is None or not isinstance(value, Struct):
         return value
-    inner = {"Location": "Vector", "Rotation": "Rotator", "Scale": "Vector"} if order[0] == "Location" else {}
-    fields = [(name, fit_value(inner.get(name, "Float"), field)) for name, field in value.fields]
+    order = list(typed)
+    fields = [(name, fit_value(typed.get(name, "Float"), field)) for name, field in value.fields]
     fields.sort(key=lambda item: (order.index(item[0]) if item[0] in order else len(order), item[0]))
     return Struct(tuple(fields))
 
@@ -130,6 +159,8 @@ def fit_value(type_name: str, value: Value) -> Value:
 _LITERALS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "Bool": (bool, "true or false"),
     "Int": (int, "a whole number such as 5"),
+    "Int64": (int, "a whole number such as 5"),
+    "Byte": (int, "a whole number from 0 to 255"),
     "Float": ((int, float), "a number such as 5.0"),
     "String": (str, "a text in quotes"),
     "Name": (str, "a text in quotes"),
@@ -137,18 +168,27 @@ _LITERALS: dict[str, tuple[type | tuple[type, ...], str]] = {
 }
 
 
+def _enum_problem(type_name: str, value: Value) -> str | None:
+    entries = load_catalog().types.enums[type_name]
+    if isinstance(value, str) and value in entries:
+        return None
+    written = (
+        f"{value!r} is no entry of {type_name}" if isinstance(value, str) else f"{type_name} needs a text"
+    )
+    return f"{written}; write one of {', '.join(entries)}"
+
+
 def _struct_problem(type_name: str, value: Value) -> str | None:
-    order = load_catalog().types.structs[type_name]
-    example = "(" + ",".join(f"{name}=..." for name in order) + ")"
+    typed = load_catalog().types.struct_fields[type_name]
+    if not typed:
+        return f"{type_name} has no literal; wire it from a variable or another node"
+    example = "(" + ",".join(f"{name}=..." for name in typed) + ")"
     if not isinstance(value, Struct) or not value.fields:
         return f"{type_name} needs {example}"
     for name, field in value.fields:
-        if name not in order:
+        if name not in typed:
             return f"{type_name} has no field {name!r}; write {example}"
-        if type_name == "Transform":
-            problem = _struct_problem("Rotator" if name == "Rotation" else "Vector", field)
-        else:
-            problem = value_problem("Float", field)
+        problem = value_problem(typed[name], field)
         if problem is not None:
             return f"field {name}: {problem}"
     return None

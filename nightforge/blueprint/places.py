@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from nightforge.blueprint.lexer import Token, tokenize
 
 # What a finding may point at: ("name",) of a header, graph or variable; ("id",), ("type",), ("key", i),
 # ("value", i), ("pin", i) and ("pin type", i) of a node; ("source",), ("source pin",), ("target",),
-# ("target pin",) and ("tag",) of a wire; ("default",) of a variable; ("member", i) of a comment box.
+# ("target pin",), ("tag",) and ("statement",) of a wire; ("default",) of a variable; ("member", i) of a
+# comment box.
 Part = tuple[str] | tuple[str, int]
 _BRACKETS = {"key": "[", "value": "[", "pin": "(", "pin type": "(", "member": "("}
+
+
+@lru_cache(maxsize=4)  # findings come line by line, and a line can have many
+def _tokens(line: str) -> list[Token]:
+    return tokenize(line)[0][:-1]
+
+
+@lru_cache(maxsize=4)
+def _list_items(line: str, opening: str) -> list[list[Token]]:
+    return _items(_tokens(line), opening)
 
 
 def locate(line: str, part: Part, count: int = -1) -> tuple[int, int]:
@@ -16,9 +29,9 @@ def locate(line: str, part: Part, count: int = -1) -> tuple[int, int]:
 
     `count` is how many items the list should hold: a line with another number lost some; no place is sure.
     """
-    tokens = tokenize(line)[0][:-1]
+    tokens = _tokens(line)
     try:
-        found = _find(tokens, part, count)
+        found = _find_item(line, part[0], part[1], count) if len(part) == 2 else _find(tokens, part[0])
     except IndexError:
         found = []
     if not found:
@@ -26,14 +39,17 @@ def locate(line: str, part: Part, count: int = -1) -> tuple[int, int]:
     return found[0].column, found[-1].end - found[0].column
 
 
-def _find(tokens: list[Token], part: Part, count: int) -> list[Token]:
-    kind = part[0]
-    if len(part) == 2:
-        items = _items(tokens, _BRACKETS[kind])
-        if count not in (-1, len(items)):
-            return []
-        item = items[part[1]]
-        return {"key": item[:1], "value": item[2:], "pin": item[1:2], "pin type": item[3:]}.get(kind, item)
+def _find_item(line: str, kind: str, index: int, count: int) -> list[Token]:
+    items = _list_items(line, _BRACKETS[kind])
+    if count not in (-1, len(items)):
+        return []
+    item = items[index]
+    return {"key": item[:1], "value": item[2:], "pin": item[1:2], "pin type": item[3:]}.get(kind, item)
+
+
+def _find(tokens: list[Token], kind: str) -> list[Token]:
+    if kind == "statement":
+        return tokens
     is_variable = tokens[0].text == "VAR"
     if kind == "name":
         return [tokens[1 if is_variable else 2]]

@@ -92,6 +92,7 @@ class ExamRecord(Struct, frozen=True):
     node_types: dict[str, TypeCounts]
     exact: bool = False
     missing_nodes: list[str] = []
+    reasons: list[str] = []  # where each point was lost, in words
     finished: bool = True
 
 

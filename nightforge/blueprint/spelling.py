@@ -1,8 +1,9 @@
-"""One spelling for every name: aliases of node types, pins and properties give way to the catalog's."""
+"""One spelling for every name: aliases and the engine's names of pins give way to the catalog's."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 from nightforge.blueprint.catalog import Catalog, NodeType, load_catalog
 from nightforge.blueprint.graph import Blueprint, Graph, Node, Wire
@@ -41,10 +42,10 @@ def _respell_wire(wire: Wire, types: dict[str, NodeType | None], own: set[tuple[
 def _respell_node(node: Node, node_type: NodeType | None, catalog: Catalog) -> Node:
     if node_type is None:
         return node
-    if node.type == node_type.name and not any(name in node_type.pin_aliases for name, _ in node.properties):
-        return node
     own = {pin.name for pin in node.pins}
-    names = {n: n if n in own else node_type.pin_aliases.get(n, n) for n, _ in node.properties}
+    names = {name: _respell_property(node_type, name, own) for name, _ in node.properties}
+    if node.type == node_type.name and all(old == new for old, new in names.items()):
+        return node
     if len(set(names.values())) < len(names):
         names = {name: name for name in names}  # both spellings given: left for the checks to report
     return replace(
@@ -54,12 +55,26 @@ def _respell_node(node: Node, node_type: NodeType | None, catalog: Catalog) -> N
     )
 
 
-def _respell_pin(node_type: NodeType | None, name: str, side: str) -> str:
+def _respell_property(node_type: NodeType, name: str, own: set[str]) -> str:
+    if name in own or name.startswith("@") or node_type.declared(name) is not None:
+        return name
+    other = node_type.pin_aliases.get(name)
+    if other is not None:
+        return other
+    return name if node_type.input(name) is not None else node_type.dsl_pin(name, "input") or name
+
+
+def _respell_pin(node_type: NodeType | None, name: str, side: Literal["input", "output"]) -> str:
+    """Return the catalog's name of a pin that is written by an alias or by the engine's name."""
     if node_type is None:
         return name
-    known = node_type.input(name) if side == "input" else node_type.output(name)
-    other = node_type.pin_aliases.get(name)
-    if known is not None or other is None:
+    find = node_type.input if side == "input" else node_type.output
+    if find(name) is not None:
         return name
-    found = node_type.input(other) if side == "input" else node_type.output(other)
-    return other if found is not None else name
+    other = node_type.pin_aliases.get(name)
+    if other is not None and find(other) is not None:
+        return other
+    other = node_type.dsl_pin(name, side)
+    found = find(other) if other is not None else None
+    # The engine calls the cases of a text switch as the user did: any misspelling would be one of them.
+    return name if other is None or found is None or found.dynamic == "text" else other

@@ -215,7 +215,7 @@ def test_the_hub_answers_and_compares_two_runs(tmp_path: Path, open_tab: Callabl
         assert "v4  0.71" in tab.text("#tiles") and "0.65–0.77" in tab.text("#tiles")
         assert tab.page.locator("#mastery .cell").count() == 48
         tab.page.locator("#mastery .cell").first.click()
-        assert "missing Timeline" in tab.text("#failures")
+        assert "node Timeline is missing" in tab.text("#failures")
         tab.page.locator("#filter").fill("v3")
         assert tab.page.locator("#runs tr").count() == 1
         tab.page.locator("#filter").fill("")

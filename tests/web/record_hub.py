@@ -191,6 +191,7 @@ def mastery_grid(draw):
                     "prompt_id": f"exam_02_{k:02d}",
                     "instruction": "Every two seconds, move the platform towards the next marker.",
                     "missing": [name],
+                    "reasons": [f"node {name} is missing"],
                 }
                 for k in range(1, 4)
             ]
@@ -267,7 +268,7 @@ def hostile(value):
     for row in value["mastery"]:
         row["node_type"] += attack
         for failure in row["failures"]:
-            failure.update(instruction=attack, prompt_id=attack, missing=[attack])
+            failure.update(instruction=attack, prompt_id=attack, missing=[attack], reasons=[attack])
     for row in value["versions"]:
         row.update(version=attack, profile=attack)
     for row in value["health"]["alerts"]:

@@ -214,6 +214,7 @@ def answers():
             "valid": valid,
             "score": score,
             "missing": missing,
+            "reasons": [f"node {name} is missing" for name in missing],
             "program": PROGRAM if valid else PROGRAM + "EXEC n9.Then -> ",
         }
         for n, (text, valid, score, missing) in enumerate(PROMPTS)
@@ -429,7 +430,9 @@ def hostile():
     ]
     value["retry"].update(words=attack, cause=attack, change=attack)
     value["alerts"] = [alert("04", "critical", attack, attack, attack)]
-    value["answers"] = [dict(row, instruction=attack, program=attack, missing=[attack]) for row in answers()]
+    value["answers"] = [
+        dict(row, instruction=attack, program=attack, missing=[attack], reasons=[attack]) for row in answers()
+    ]
     value["hardware"]["gpus"] = [
         {"index": 0, "name": attack, "bus_id": attack, "memory_used_mb": 1, "memory_total_mb": 2}
     ]

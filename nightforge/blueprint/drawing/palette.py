@@ -50,6 +50,8 @@ _FAMILIES = {
     "Transform": "transform",
     "Delegate": "delegate",
 }
+# What the path of a type outside the catalog says about it, as in `/Script/CoreUObject.ScriptStruct'...'`.
+_PATHS = {"Struct'": "struct", "Enum'": "enum", "Class'": "object"}
 _GROUNDS = {  # class: property, colour on dark, colour on light ground
     "ground": ("fill", "#1a1c20", "#f4f5f7"),
     "grid": ("stroke", "#24272d", "#e6e8ec"),
@@ -97,7 +99,9 @@ def pin_family(type_name: str | None) -> str:
         return "struct"
     if head in types.enums:
         return "enum"
-    return "object" if types.is_class(head) else "unknown"
+    if types.is_class(head):
+        return "object"
+    return next((family for mark, family in _PATHS.items() if mark in head), "unknown")
 
 
 def style() -> str:

@@ -45,7 +45,8 @@ def draw_node(node_id: str, face: Face, box: Box, prefix: str) -> str:
         parts.append(_input(pin, face.row_y(row)))
     for row, pin in enumerate(face.outputs):
         parts.append(_output(pin, face.row_y(row), box.width))
-    return element("g", *parts, transform=f"translate({box.x} {box.y})")
+    faded = "0.45" if face.disabled else None
+    return element("g", *parts, transform=f"translate({box.x} {box.y})", opacity=faded)
 
 
 def draw_wire(start: tuple[int, int], end: tuple[int, int], type_name: str | None, name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ MARGIN = 48
 HEAD = 48  # the line with the name of a graph
 CHIP, CHIP_GAP = 32, 16  # height of a line of variables; between two of them
 LEAST_WIDTH = 640
+MAX_HEAD = 96  # characters of a heading
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,10 @@ def to_svg(bp: Blueprint, graph: str | None = None) -> str:
         raise InputError(f"{bp.name} has no graph {graph!r}", next_command=f"name one of: {names}")
     prefix = "bp" + hashlib.blake2b(to_text(bp).encode("utf-8", "replace"), digest_size=4).hexdigest()
     pictures = [_draw_graph(bp, entry, prefix) for entry in chosen]
-    width = on_grid(max(LEAST_WIDTH, *(picture.width for picture in pictures)) + 2 * MARGIN)
-    parts = [text(shortened(f"{bp.name} : {bp.parent}"), MARGIN, MARGIN - 4, "bp-ink bp-head")]
+    title = shortened(f"{bp.name} : {bp.parent}", MAX_HEAD)
+    heads = [text_width(title, 20), *(text_width(_heading(entry), 14) for entry in chosen)]
+    width = on_grid(max(LEAST_WIDTH, *heads, *(picture.width for picture in pictures)) + 2 * MARGIN)
+    parts = [text(title, MARGIN, MARGIN - 4, "bp-ink bp-head")]
     chips, y = _draw_variables(bp.variables, width - MARGIN, MARGIN + 16)
     parts += chips
     for entry, picture in zip(chosen, pictures, strict=True):
@@ -90,7 +94,7 @@ def _draw_variables(variables: Sequence[Variable], right: int, y: int) -> tuple[
     x = MARGIN
     for variable in variables:
         default = "" if variable.default is None else f" = {value_text(variable.default)}"
-        label = shortened(f"{variable.name}: {variable.type}{default}")
+        label = shortened(f"{variable.name}: {_short_type(variable.type)}{default}")
         width = 20 + text_width(label) + CHIP_GAP
         if x > MARGIN and x + width > right:
             x, y = MARGIN, y + CHIP
@@ -103,13 +107,18 @@ def _draw_variables(variables: Sequence[Variable], right: int, y: int) -> tuple[
 def _heading(graph: Graph) -> str:
     """Return the name of a graph, of a function with what goes in and out."""
     if graph.kind == "graph":
-        return shortened(graph.name)
+        return shortened(graph.name, MAX_HEAD)
     sides = [
-        ", ".join(f"{pin.name}: {pin.type}" for pin in graph.pins if pin.direction == side)
+        ", ".join(f"{pin.name}: {_short_type(pin.type)}" for pin in graph.pins if pin.direction == side)
         for side in ("in", "out")
     ]
     out = f" -> {sides[1]}" if sides[1] else ""
-    return f"{graph.kind.title()} {shortened(graph.name)} ({sides[0]}){out}"
+    return shortened(f"{graph.kind.title()} {graph.name} ({sides[0]}){out}", MAX_HEAD)
+
+
+def _short_type(type_name: str) -> str:
+    """Return a type with `BoxSpace` for a part such as `"/Script/X.ScriptStruct'/Script/X.BoxSpace'"`."""
+    return re.sub(r'"[^"]*[./]([^"./\']+)\'?"', r"\1", type_name)
 
 
 def _document(

@@ -45,6 +45,9 @@ def answer(
         "property_acc": score,
         "score": score,
         "missing_nodes": [name for name, (wanted, found, _) in types.items() if found < wanted],
+        "reasons": [
+            f"node {name} is missing" for name, (wanted, found, _) in types.items() if found < wanted
+        ],
         "extra_nodes": [],
         "missing_wires": [],
         "extra_wires": [],

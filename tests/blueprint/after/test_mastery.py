@@ -63,6 +63,7 @@ def test_at_most_five_failures_are_listed_worst_first() -> None:
     answers = [record(f"p{i}", "unseen", Branch=(3, 3 - i % 4, 3)) for i in range(12)]
     failures = one(assess(answers, []), "Branch").failures
     assert [failure.prompt_id for failure in failures] == ["p11", "p3", "p7", "p10", "p2"]
+    assert failures[0].reasons == ["node Branch is missing"]
     assert failures[0].missing == ["Branch"] and failures[0].instruction.startswith("Print")
 
 

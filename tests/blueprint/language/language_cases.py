@@ -98,7 +98,9 @@ def shuffled(bp: Blueprint, rng: Random) -> Blueprint:
         ids = {node.id: f"k{number}" for node, number in zip(graph.nodes, numbers, strict=True)}
         nodes = [replace(n, id=ids[n.id], properties=_mixed(n.properties, rng)) for n in graph.nodes]
         wires = [replace(w, source=ids[w.source], target=ids[w.target]) for w in graph.wires]
-        graphs.append(Graph(graph.name, _mixed(nodes, rng), _mixed(wires, rng)))
+        comments = [replace(c, nodes=_mixed([ids[n] for n in c.nodes], rng)) for c in graph.comments]
+        mixed = replace(graph, nodes=_mixed(nodes, rng), wires=_mixed(wires, rng), comments=tuple(comments))
+        graphs.append(mixed)
     return replace(bp, name="BP_Other", variables=_mixed(bp.variables, rng), graphs=_mixed(graphs, rng))
 
 

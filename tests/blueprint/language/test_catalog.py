@@ -13,7 +13,7 @@ from language_cases import LANTERN, TWO_GRAPHS, program, wired_programs
 from nightforge.blueprint.canonical import canonicalize
 from nightforge.blueprint.catalog import SELF, WILDCARDS, NodeType, load_catalog
 from nightforge.blueprint.check import validate
-from nightforge.blueprint.docs import render
+from nightforge.blueprint.docs import LARGER, render
 from nightforge.blueprint.grammar import GRAMMAR
 from nightforge.blueprint.graph import Blueprint, split_type
 from nightforge.blueprint.parser import parse
@@ -180,7 +180,7 @@ LINE_RULES = ("var", "node", "exec", "data", "comment", "function")
 LINES = [re.compile(as_regex(rule, ("struct", "type"))) for rule in LINE_RULES]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(LINES).flatmap(lambda line: st.from_regex(line, fullmatch=True)))
 def test_every_line_of_the_grammar_parses(line: str) -> None:
     text = "BLUEPRINT: A\nPARENT: Actor\nGRAPH: EventGraph\n" + line
@@ -199,6 +199,8 @@ def test_the_page_is_what_the_program_says() -> None:
 def test_the_example_of_page_and_prompt_is_valid_and_canonical() -> None:
     assert validate(EXAMPLE).diagnostics == ()
     assert to_text(canonicalize(program(EXAMPLE))) == EXAMPLE
+    assert [d.code for d in validate(LARGER).diagnostics] == ["DSL302"]
+    assert to_text(program(LARGER)) == LARGER
 
 
 def test_the_minimal_prompt_is_one_short_text() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from language_cases import LANTERN, body
@@ -39,10 +41,10 @@ def test_valid_files_exit_0(project: Project, tmp_path: Path) -> None:
     assert "2 of 2 good" in done.stdout
 
 
-def test_any_invalid_row_exits_1_and_json_lists_the_findings(project: Project, tmp_path: Path) -> None:
+def test_any_invalid_row_exits_2_and_json_lists_the_findings(project: Project, tmp_path: Path) -> None:
     bad = {"instruction": "x", "output": LANTERN.replace("GreaterThan", "Greaterr")}
     done = stage("06_validate_dsl.py", "--json", rows(tmp_path / "b.jsonl", GOOD, bad))
-    assert done.returncode == 1
+    assert done.returncode == 2
     result = json.loads(done.stdout)
     assert not result["ok"] and result["totals"]["valid"] == 1 and result["totals"]["parses"] == 2
     assert any("Greaterr" in e["message"] and e["row"] == 2 for e in result["files"][0]["errors"])
@@ -97,12 +99,64 @@ def test_a_program_file_may_have_no_wire_but_must_be_text(tmp_path: Path) -> Non
     binary.write_bytes(b"\xff\xfe\x00")
     first, second = validate_files([plain, binary])
     assert first.ok and first.has_wires == 0
-    assert not second.ok and "no UTF-8 text" in second.errors[0]["message"]
+    assert not second.ok and "no UTF-8 text: it is UTF-16" in second.errors[0]["message"]
+    assert second.errors[0]["code"] == "DSL001"
 
 
-def test_a_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is missing or is no file"):
+def test_a_folder_is_searched_and_one_bad_file_stops_no_other(project: Project, tmp_path: Path) -> None:
+    inner = tmp_path / "programs" / "inner"
+    inner.mkdir(parents=True)
+    (inner / "bad.dsl").write_bytes(b"BLUEPRINT: A\nPARENT: \xff\n")
+    (inner / "good.dsl").write_text(LANTERN, encoding="utf-8")
+    (inner / "notes.txt").write_text("no program", encoding="utf-8")
+    rows(tmp_path / "programs" / "rows.jsonl", GOOD)
+    done = stage("06_validate_dsl.py", tmp_path / "programs")
+    assert done.returncode == 2
+    assert "line 2, column 9: DSL001" in done.stdout
+    assert done.stdout.count("1 of 1 good") == 2 and "files with errors: bad.dsl\n" in done.stderr
+
+
+def test_a_folder_without_programs_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds no .dsl or .jsonl file"):
         validate_files([tmp_path])
+
+
+def test_a_file_of_100_mb_is_refused_by_its_size_alone(tmp_path: Path) -> None:
+    large = tmp_path / "large.dsl"
+    with large.open("wb") as file:
+        file.truncate(100 * 2**20)
+    before = time.monotonic()
+    [report] = validate_files([large])
+    assert time.monotonic() - before < 1.0
+    assert "100 MiB; a program may have at most 16 MiB" in report.errors[0]["message"]
+
+
+def test_a_row_beyond_the_limit_ends_the_reading_of_its_file(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr("nightforge.blueprint.validation.MAX_BYTES", 600)
+    [report] = validate_files([rows(tmp_path / "b.jsonl", GOOD, {**GOOD, "note": "x" * 900}, GOOD)])
+    assert (report.programs, report.good) == (2, 1)
+    assert report.errors[0]["row"] == 2 and "is not read" in report.errors[0]["message"]
+
+
+SLOPPY = LANTERN.replace("GetVar [VarName", "VariableGet [Variable").replace("GRAPH", "# light\n\nGRAPH")
+
+
+def test_fix_rewrites_aliases_in_place_and_says_so(project: Project, tmp_path: Path) -> None:
+    sloppy, broken = tmp_path / "a.dsl", tmp_path / "b.dsl"
+    sloppy.write_bytes(SLOPPY.replace("\n", "\r\n").encode("utf-8"))
+    broken.write_text(SLOPPY.replace("Branch", "Bramch"), encoding="utf-8")
+    done = stage("06_validate_dsl.py", "--fix", "--dry-run", tmp_path)
+    assert "a.dsl: would be rewritten" in done.stdout and b"\r" in sloppy.read_bytes()
+    done = stage("06_validate_dsl.py", "--fix", tmp_path)
+    assert done.returncode == 2 and "b.dsl: refused: 1 errors" in done.stdout
+    assert 'VariableGet [Variable="Fuel"] -> NODE n2: GetVar [VarName="Fuel"]' in done.stdout
+    assert sloppy.read_text(encoding="utf-8") == LANTERN.replace("GRAPH", "# light\nGRAPH")
+    assert "VariableGet" in broken.read_text(encoding="utf-8")
+
+
+def test_dry_run_alone_is_refused(project: Project, tmp_path: Path) -> None:
+    done = stage("06_validate_dsl.py", "--dry-run", tmp_path)
+    assert done.returncode == 2 and "--dry-run goes with --fix" in done.stderr
 
 
 @pytest.mark.parametrize("style", ["minimal", "full"])
