@@ -298,7 +298,7 @@ def _cast_type(catalog: Catalog, name: str) -> NodeType | None:
         level="more",
         outputs=outputs,
         unreal=replace(model.unreal, cast_to=path),
-        ue_outputs={**model.ue_outputs, f"As{target}": f"As {_spaced(target)}"},
+        ue_outputs={**model.ue_outputs, f"As{target}": f"As{_spaced(target)}"},
         summary=f"Treats the object as a {target} if it is one.",
     )
 

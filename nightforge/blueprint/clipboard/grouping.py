@@ -26,7 +26,7 @@ class RawGraph:
 
     @property
     def kind(self) -> GraphKind:
-        """Return function, macro (collapsed nodes too) or graph, from the nodes that only such a graph has."""
+        """Return function, macro (collapsed nodes too) or graph, from the nodes only such a graph has."""
         classes = {node.class_name for node in self.nodes}
         events = {"K2Node_Event", "K2Node_CustomEvent", "K2Node_ComponentBoundEvent"}
         if classes & {ENTRY_CLASS, RESULT_CLASS} and not classes & events:

@@ -1,8 +1,8 @@
 """Turns one raw node into a node of the language: by its catalog entry where that says all of it, or opaque.
 
 Nothing is dropped that carries meaning. What neither a pin nor a declared property can say stays in
-properties `@Key` with the raw text: body keys under their name, a pin's literal that its type can't write (or that a
-wire covers) as `@Pin.DefaultValue`, nested objects as `@Object(n)`.
+properties `@Key` with the raw text: body keys under their name, a pin's literal that its type can't write (or
+that a wire covers) as `@Pin.DefaultValue`, nested objects as `@Object(n)`.
 """
 
 from __future__ import annotations
@@ -28,8 +28,7 @@ from nightforge.blueprint.graph import Node, PinSpec, Value
 # what the editor writes for itself: where a box stands, how it is shown, what the last compile said
 NOISE = frozenset(
     "NodePosX NodePosY NodeWidth NodeHeight NodeGuid AdvancedPinDisplay ErrorType ErrorMsg "
-    "NodeUpgradeMessage "
-    "bHasCompilerMessage bCommentBubblePinned bCommentBubbleVisible "
+    "NodeUpgradeMessage bHasCompilerMessage bCommentBubblePinned bCommentBubbleVisible "
     "bCommentBubbleVisible_InDetailsPanel".split()
 )
 # what follows from the function, event or pins of a node the catalog knows
@@ -40,6 +39,9 @@ _DERIVED = frozenset(
 )
 _OUTER_PIN, _OWNER_PART = "Pin:", ".MemberParent"
 _CAST_RESULT = "As"  # then the display name of the class, which may be translated
+_ZEROS = frozenset(
+    ("", "0", "0.0", "0.000000", "false", "None", "0, 0, 0")
+)  # a user pin's default without one
 _TYPE_PARTS = re.compile(r"\w+")
 
 
@@ -140,8 +142,8 @@ class _Known:
     def build(self, identity: Identity) -> Built | None:
         if not self._references(identity) or not self._declared(identity) or not self._pins():
             return None
-        if any("PinDefaultValue" in pin for pin in self.raw.user_pins):
-            return None  # the signature of a custom event has no place for it
+        if any(unquote(pin.get("PinDefaultValue", "")) not in _ZEROS for pin in self.raw.user_pins):
+            return None  # the signature has no place for it
         order = {pin.name: index for index, pin in enumerate(self.type.inputs)}
         self.defaults.sort(key=lambda item: order.get(item[0], len(order)))
         properties = self.properties + ordered(self.defaults, raw_properties(self.raw, self.consumed))
