@@ -165,15 +165,16 @@ wrong type tag, a wire given twice). A file with an error that needs a person st
 
 ## Grading
 
-`grade` matches the nodes of an answer to those of the expected program (same type and graph; opaque nodes
-also by what they refer to). The matching is the one with the highest score: proven by branch and bound, or,
-where its budget is spent, the best one found, and the grade then says `optimal: false`. It measures node F1,
-wire F1 and property accuracy: right values over expected and unasked ones, where user pins, the parent, graph
-names, the pins of functions, and the name, type and default of each variable count too. Comments and
-reroute nodes do not count. score = 0.4 node F1 + 0.4 wire F1 + 0.2 property accuracy, halved if validation fails (opaque nodes are
-not valid here), 0 if the text does not parse or no node matches; above two nodes per expected node it is
-scaled down by the excess. `reasons` says in words where each point was lost: `wire Branch.True ->
-PrintString.Execute is missing`, `value PrintString.InString is "a" instead of "b"`, `extra node Delay`.
+`grade` matches the nodes of an answer to those of the expected program (same type and graph; opaque
+nodes also by what they refer to). The matching is the one with the highest score: proven by branch and
+bound, or, where its budget is spent, the best one found, and the grade then says `optimal: false`. It
+measures node F1, wire F1 and property accuracy: right values over expected and unasked ones, where user
+pins, the parent, graph names, the pins of functions, and the name, type and default of each variable
+count too. Comments and reroute nodes do not count. score = 0.4 node F1 + 0.4 wire F1 + 0.2 property
+accuracy, halved if validation fails (opaque nodes are not valid here), 0 if the text does not parse or
+no node matches; above two nodes per expected node it is scaled down by the excess. `reasons` says in
+words where each point was lost: `wire Branch.True -> PrintString.Execute is missing`, `value
+PrintString.InString is "a" instead of "b"`, `extra node Delay`.
 
 ## Types
 """
