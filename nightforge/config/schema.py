@@ -276,9 +276,7 @@ class Synthetic(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     seed: Annotated[Index, doc("seed of the generator")] = 42
     scope: Annotated[
         Literal["core", "catalog"],
-        doc(
-            "core: programs composed of fixed parts, tuned for profile tiny; catalog: grown over every node type"
-        ),
+        doc("core: composed of fixed parts, tuned for profile tiny; catalog: grown over every node type"),
     ] = "catalog"
     difficulty: Annotated[
         Literal["mixed", "easy", "medium", "hard"],

@@ -48,10 +48,21 @@ def grow(rng: Random, request: Request) -> Iterator[Example]:
     `max_nodes` nodes.
     """
     targets = _targets(request)
-    odds = [1.0 + request.focus.get(name, 0.0) for name in targets]
     while True:
-        target = rng.choices(targets, odds)[0]
-        yield _example(rng, request, target)
+        for target in _round(rng, targets, request.focus):
+            yield _example(rng, request, target)
+
+
+def _round(rng: Random, targets: Sequence[str], focus: Mapping[str, float]) -> list[str]:
+    """Return every target at least once in random order, and once more for each whole odd to add."""
+    found: list[str] = []
+    for name in targets:
+        odds = 1.0 + focus.get(name, 0.0)
+        found += [name] * (int(odds) + (rng.random() < odds % 1.0))
+    for last in range(len(found) - 1, 0, -1):
+        other = int(rng.random() * (last + 1))
+        found[last], found[other] = found[other], found[last]
+    return found
 
 
 def _targets(request: Request) -> list[str]:
