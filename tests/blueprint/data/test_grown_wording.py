@@ -52,7 +52,13 @@ def _type(text: str) -> str:
 
 
 def _flag(text: str) -> str:
-    swaps = {"starts at true": "starts at false", "starts at false": "starts at true", "hide": "show"}
+    swaps = {
+        "starts at true": "starts at false",
+        "starts at false": "starts at true",
+        "hide": "show",
+        "(Bool, true)": "(Bool, false)",
+        "(Bool, false)": "(Bool, true)",
+    }
     for old, new in swaps.items():
         if old in text:
             return text.replace(old, new)
@@ -76,7 +82,7 @@ LIES: dict[str, Callable[[str], str]] = {
 def test_a_planted_lie_is_found(sample: list[Example], lie: str) -> None:
     changed = [(e, LIES[lie](e.instruction)) for e in sample]
     lies = [(e, text) for e, text in changed if text != e.instruction]
-    assert len(lies) > 10
+    assert len(lies) > 5
     assert [text for e, text in lies if not problems(text, e.blueprint)] == []
 
 
@@ -84,12 +90,12 @@ def test_a_statement_left_out_is_found(sample: list[Example]) -> None:
     found = total = 0
     for example in sample:
         lines = example.instruction.split("\n")
-        steps = [number for number, line in enumerate(lines) if line.startswith("- ")]
+        steps = [number for number, line in enumerate(lines) if re.match("- .*[^:]$", line)]
         if len(steps) > 1:
             total += 1
             kept = [line for number, line in enumerate(lines) if number != steps[-1]]
             found += bool(problems("\n".join(kept), example.blueprint))
-    assert total > 10 and found >= 0.9 * total
+    assert total > 10 and found == total
 
 
 def test_every_wording_belongs_to_a_node_type_and_its_pins() -> None:

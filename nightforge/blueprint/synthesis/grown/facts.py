@@ -20,12 +20,13 @@ from nightforge.blueprint.synthesis.grown.derive import (
     value_templates,
 )
 from nightforge.blueprint.synthesis.grown.naming import say
-from nightforge.blueprint.synthesis.grown.prose import type_words
-from nightforge.blueprint.synthesis.grown.render import OPTIONAL, SLOT
+from nightforge.blueprint.synthesis.grown.prose import jump_words, type_words
+from nightforge.blueprint.synthesis.grown.render import SLOT
 from nightforge.blueprint.synthesis.grown.tree import DEFAULT_NAME, GET
 from nightforge.blueprint.synthesis.grown.vocabulary import (
     by_name,
     data_outputs,
+    entries,
     is_flow,
     is_structural,
     spaced,
@@ -209,7 +210,8 @@ def _templates(node: NodeType) -> tuple[str, ...]:
     if node.is_entry:
         return event_templates(node)
     if node.kind == "pure":
-        return tuple(text for pin in data_outputs(node) for text in value_templates(node, pin.name))
+        names = [pin.name for pin in data_outputs(node)] or [""]
+        return tuple(text for name in names for text in value_templates(node, name))
     if is_flow(node):
         wordings = flow_wordings(node)
         return tuple(
@@ -258,43 +260,79 @@ def _classes(instruction: str, bp: Blueprint) -> list[str]:
 
 
 def _wordings(instruction: str, bp: Blueprint) -> list[str]:
-    """Return the node types that are asked for in none of their wordings, literal Bools included."""
+    """Return the node types asked for less often than they occur, literal Bools and jumps included."""
     found = []
-    flags: dict[str, set[tuple[str, bool]]] = {}
-    for node in bp.nodes():
-        given = {(name, value) for name, value in node.properties if isinstance(value, bool)}
-        flags.setdefault(node.type, set()).update(given)
-    for name, values in flags.items():
+    text = instruction.lower()
+    counts = Counter(node.type for node in bp.nodes())
+    for name, count in counts.items():
         node_type = load_catalog().lookup(name)
         if node_type is None or name == GET or is_structural(node_type):
             continue
-        patterns = _patterns(node_type)
-        if patterns and not any(pattern.search(instruction) for pattern in patterns):
-            found.append(f"{name} is not asked for")
-        for pin, value in sorted(values):
-            if not _flag(node_type, pin, say(value)).search(instruction):
-                found.append(f"{name}.{pin} is not said to be {say(value)}")
+        asked = any(pattern.search(instruction) for pattern in _patterns(node_type))
+        if not asked or count > 1 and sum(text.count(words) for words in _fragments(node_type)) < count:
+            found.append(f"{name} is not asked for {count} times")
+    for node in bp.nodes():
+        node_type = load_catalog().lookup(node.type)
+        for pin, value in node.properties:
+            if node_type and isinstance(value, bool):
+                if not _flag(node_type, pin, say(value)).search(instruction):
+                    found.append(f"{node.type}.{pin} is not said to be {say(value)}")
+    return found + _jumps(instruction, bp)
+
+
+def _jumps(instruction: str, bp: Blueprint) -> list[str]:
+    """Return the wires into further exec inputs, such as that which opens a gate, that are not asked for."""
+    found = []
+    for graph in bp.graphs:
+        types = {node.id: load_catalog().lookup(node.type) for node in graph.nodes}
+        for wire in graph.wires:
+            node = types.get(wire.target)
+            if wire.kind == "exec" and node is not None and wire.target_pin in entries(node)[1:]:
+                if not any(words in instruction.lower() for words in jump_words(node, wire.target_pin)):
+                    found.append(f"{node.name}.{wire.target_pin} is not asked for")
     return found
 
 
 @by_name
 def _patterns(node: NodeType) -> tuple[re.Pattern[str], ...]:
+    """Return a pattern per wording: its words in order, with anything for what fills it."""
     texts = []
     for template in _templates(node):
-        kept = OPTIONAL.sub("{opt}", template)
-        parts = re.split(r"\{[^}]*\}", kept)
-        slots = re.findall(r"\{[^}]*\}", kept)
-        text = re.escape(parts[0])
-        for slot, part in zip(slots, parts[1:], strict=True):
-            text += (".*?" if slot == "{opt}" else ".+?") + re.escape(part)
-        texts.append(re.compile(text, re.IGNORECASE | re.DOTALL))
+        text, end = "", 0
+        for match in re.finditer(r"\[[^\]]*\]|" + SLOT.pattern, template):
+            text += re.escape(template[end : match.start()])
+            end = match.end()
+            if match[0].startswith("["):
+                text += ".*?"
+            else:
+                text += f"(?:{re.escape(match['yes'])}|{re.escape(match['no'])})" if match["yes"] else ".+?"
+        texts.append(re.compile(text + re.escape(template[end:]), re.IGNORECASE | re.DOTALL))
     return tuple(texts)
+
+
+@by_name
+def _fragments(node: NodeType) -> tuple[str, ...]:
+    """Return what to count: the longest fixed words of each wording, or the words for a literal Bool."""
+    kept: dict[str, None] = {}
+    for template in _templates(node):
+        parts = re.split(r"\[[^\]]*\]|\{[^}]*\}", template)
+        longest = max(parts, key=len).strip().lower()
+        if longest:
+            kept[longest] = None
+            continue
+        for match in SLOT.finditer(template):
+            kept.update(dict.fromkeys(word for word in (match["yes"], match["no"]) if word))
+    return tuple(kept) or ("",)
 
 
 @by_name
 def _flag(node: NodeType, pin: str, said: str) -> re.Pattern[str]:
     """Return a pattern of the words that say a literal Bool of a node."""
-    words = {f"to {said}", f": {said}", f"{said}"} if node.name == "SetVar" else {f"to {said}", f": {said}"}
+    words = (
+        {f"to {said}", f": {said}", f"{said}"}
+        if node.name == "SetVar"
+        else {f"to {said}", f": {said}", f"{said} as"}
+    )
     for template in _templates(node):
         for match in SLOT.finditer(template):
             if match["pin"] == pin and match["yes"] is not None:

@@ -181,7 +181,7 @@ JUMPS = {
     ("Gate", "Close"): ("close the gate",),
     ("Gate", "Toggle"): ("toggle the gate",),
     ("DoOnce", "Reset"): ("reset the do once",),
-    ("DoN", "Reset"): ("reset the do N",),
+    ("DoN", "Reset"): ("reset the do n",),
     ("MultiGate", "Reset"): ("reset the multi gate",),
     ("ForLoopWithBreak", "Break"): ("break the loop", "break out of the loop"),
     ("ForEachLoopWithBreak", "Break"): ("break the loop", "break out of the loop"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nightforge.blueprint.catalog import NodeType
 from nightforge.blueprint.graph import Variable, split_type
 from nightforge.blueprint.synthesis.grown.derive import event_templates, flow_wordings
 from nightforge.blueprint.synthesis.grown.naming import Names, say
@@ -110,7 +111,7 @@ def join(speaker: Speaker, steps: Steps) -> str:
 
 def _step(speaker: Speaker, step: Call | Jump) -> str:
     if isinstance(step, Jump):
-        return jump_words(speaker.names, step)
+        return speaker.names.pick(jump_words(step.target.type, step.entry))
     if step.type.name == "FunctionResult":
         return _returned(speaker, step)
     if not is_flow(step.type):
@@ -121,11 +122,9 @@ def _step(speaker: Speaker, step: Call | Jump) -> str:
     return (f"{lead}: " if lead else "") + "; ".join(said)
 
 
-def jump_words(names: Names, jump: Jump) -> str:
-    """Say a wire into another exec input: open the gate."""
-    node = jump.target.type
-    found = JUMPS.get((node.name, jump.entry))
-    return names.pick(found) if found else f"{spaced(jump.entry)} the {spaced(node.name)}"
+def jump_words(node: NodeType, entry: str) -> tuple[str, ...]:
+    """Return the words for a wire into another exec input: open the gate."""
+    return JUMPS.get((node.name, entry)) or (f"{spaced(entry)} the {spaced(node.name)}".lower(),)
 
 
 def _flow(speaker: Speaker, call: Call) -> tuple[str, list[tuple[str, Steps]]]:
