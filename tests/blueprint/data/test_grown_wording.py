@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -20,6 +24,8 @@ from nightforge.blueprint.synthesis.grown.phrases_steps import STEPS
 from nightforge.blueprint.synthesis.grown.phrases_values import VALUES
 from nightforge.blueprint.synthesis.grown.render import SLOT, SPECIAL, Speaker
 from nightforge.blueprint.synthesis.grown.tree import Call, Source
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -148,3 +154,27 @@ def test_a_condition_within_a_condition_stands_in_parentheses() -> None:
         assert re.search(
             r"\((?:either )?Lit is \w+ or Hot is \w+\) and Open is \w+", speaker.condition(outer)
         )
+
+
+@pytest.mark.slow
+def test_every_node_type_can_be_said_from_the_catalog_alone() -> None:
+    code = (
+        "from random import Random\n"
+        "from nightforge.blueprint.synthesis.grown import phrases_events, phrases_flow\n"
+        "from nightforge.blueprint.synthesis.grown import phrases_steps, phrases_values\n"
+        "steps, values = phrases_steps.STEPS, phrases_values.VALUES\n"
+        "for table in (steps, values, phrases_events.EVENTS, phrases_flow.FLOWS):\n"
+        "    table.clear()\n"
+        "from nightforge.blueprint.catalog import load_catalog\n"
+        "from nightforge.blueprint.synthesis.grown import Request, grow\n"
+        "stream = grow(Random(2), Request())\n"
+        "print({node.type for _ in load_catalog().nodes for node in next(stream).blueprint.nodes()}\n"
+        "      >= set(load_catalog().nodes))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.strip() == "True", done.stderr[-2000:]

@@ -51,7 +51,7 @@ def flow_wordings(node: NodeType) -> tuple[Flow, ...]:
         return FLOWS[node.name]
     if node.name.startswith("CastTo"):
         return CAST
-    lead = step_templates(node)[0]
+    lead = step_templates(node)[0] + (" with {tracks}" if "out" in node.user_pins else "")
     pins = {pin.name: _pin_words(pin.name) for pin in node.outputs if pin.is_exec}
     return (Flow(pins, lead=lead),)
 
@@ -85,6 +85,12 @@ def _derived_value(node: NodeType, pin: str) -> tuple[str, ...]:
     words = spaced(node.name)
     pins = [entry.name for entry in data_inputs(node)]
     of = f" of {{{pins[0]}}}" if pins else ""
+    if pins and pins[0].endswith("#"):
+        of = " of {list}"
+    elif any(name.endswith("#") for name in pins):
+        of += " among {list}"
+    if not data_outputs(node):  # what it yields depends on its use
+        return (f"the {{out}}{of}",)
     several = len(data_outputs(node)) > 1
     if several:
         return (f"the {spaced(pin)}{of}",)

@@ -203,7 +203,12 @@ def substitute(pattern: str, binding: dict[str, str]) -> str:
 @cache
 def spaced(name: str) -> str:
     """Write a name of the catalog in lower-case words: `SetActorScale3D` gives `set actor scale 3D`."""
-    words = _WORD.findall(re.sub(r"^b(?=[A-Z])", "", name))
-    return " ".join(
-        word if len(word) > 1 and word.isupper() or word[0].isdigit() else word.lower() for word in words
-    )
+    words: list[str] = []
+    for word in _WORD.findall(re.sub(r"^b(?=[A-Z])", "", name)):
+        if word.isdecimal() and words:
+            words[-1] += word  # a number that stands alone would be read as one
+        elif len(word) > 1 and word.isupper() or word[0].isdigit():
+            words.append(word)
+        else:
+            words.append(word.lower())
+    return " ".join(words)
