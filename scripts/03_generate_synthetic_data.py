@@ -4,6 +4,8 @@ Reads    results/next_lessons.json if it exists        (written by 13 --plan-nex
 Writes   data/blueprint/synthetic.jsonl                (read by 20)
 Needs    nothing; the same synthetic.seed gives the same rows
 By hand  python scripts/03_generate_synthetic_data.py --set synthetic.count=500
+         python scripts/03_generate_synthetic_data.py --profile smol --set synthetic.difficulty=hard
+         python scripts/03_generate_synthetic_data.py --profile smol --set 'synthetic.targets=["Gate","Sin"]'
 """
 
 import sys

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
 from nightforge.blueprint.lessons import Scope, lesson_rows, load_lessons, within_scope
 from nightforge.blueprint.next_lessons import plan_next, read_focus
 from nightforge.blueprint.rows import Row, make_row
-from nightforge.blueprint.synthesis import examples
+from nightforge.blueprint.synthesis import Example, examples
 from nightforge.blueprint.synthesis.generate import MIN_NODES
+from nightforge.blueprint.synthesis.grown import Request, grow
 from nightforge.config.schema import Synthetic
 from nightforge.core.atomic import write_jsonl
 from nightforge.core.errors import InputError, StoppedError
@@ -31,7 +32,7 @@ def write_synthetic(
         )
     focus = read_focus(project, settings.focus_weight)
     report.phase("1.1", "generate programs" + (f", favouring {len(focus)} node types" if focus else ""))
-    stream = examples(Random(settings.seed), focus=focus, max_nodes=settings.max_nodes)
+    stream = _stream(settings, focus)
     rows: dict[str, Row] = {}
     while len(rows) < settings.count:
         example = next(stream)
@@ -48,6 +49,20 @@ def write_synthetic(
     structures = len({row.structure for row in rows.values()})
     report.metric(rows=len(rows), structures=structures)
     return {"rows": len(rows), "structures": structures, "focus": focus}
+
+
+def _stream(settings: Synthetic, focus: dict[str, float]) -> Iterator[Example]:
+    """Draw examples from the generator of the scope."""
+    rng = Random(settings.seed)
+    if settings.scope == "core":
+        if settings.targets:
+            raise InputError(
+                "synthetic.targets needs the scope catalog; core programs cannot be aimed at a node type",
+                next_command="python scripts/03_generate_synthetic_data.py --set synthetic.scope=catalog",
+            )
+        return examples(rng, focus=focus, max_nodes=settings.max_nodes)
+    request = Request(settings.difficulty, settings.max_nodes, settings.targets, focus, settings.invented)
+    return grow(rng, request)
 
 
 def write_lessons(project: Project, report: Report, scope: Scope) -> dict[str, Any]:

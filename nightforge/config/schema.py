@@ -278,6 +278,20 @@ class Synthetic(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     count: Annotated[Index, doc("instruction and program pairs to generate")] = 4000
     seed: Annotated[Index, doc("seed of the generator")] = 42
+    scope: Annotated[
+        Literal["core", "catalog"],
+        doc("core: composed of fixed parts, tuned for profile tiny; catalog: grown over every node type"),
+    ] = "catalog"
+    difficulty: Annotated[
+        Literal["mixed", "easy", "medium", "hard"],
+        doc("statements, expression depth and nesting of grown programs; mixed: 40, 40 and 20 %"),
+    ] = "mixed"
+    targets: Annotated[
+        tuple[str, ...], doc("node types of which every grown program holds one; []: all of the catalog")
+    ] = ()
+    invented: Annotated[
+        Share, doc("share of grown programs whose names, texts and numbers are made up rather than listed")
+    ] = 0.4
     max_nodes: Annotated[Count, doc("largest generated program, nodes")] = 12
     structure_cap: Annotated[
         Count, doc("generated and translated rows kept per program structure; rows people wrote are all kept")
