@@ -112,7 +112,7 @@ def _fix_file(path: Path, write: bool) -> FixReport:
     if fixed.text == text:
         return FixReport(str(path), "as it was")
     if write:
-        write_text(path, fixed.text)
+        write_text(path.resolve(), fixed.text)  # the file itself, not a link to it
     return FixReport(str(path), "rewritten", changes=list(fixed.changes))
 
 
