@@ -210,7 +210,10 @@ class _Known:
         return True
 
     def _name_in(self, raw: str) -> str:
-        return path_name(raw) if "'" in raw or raw.strip('"').startswith("/") else unquote(raw)
+        """Return a name, or what a reference `Class'Path'` or path names; a name may hold quotes itself."""
+        text = unquote(raw)
+        is_reference = text.startswith("/") or (text.endswith("'") and "'" in text[:-1])
+        return path_name(raw) if is_reference else text
 
     def _from_pin(self, name: str) -> str | None:
         """Return the class or asset chosen on a pin that the language shows as a property."""

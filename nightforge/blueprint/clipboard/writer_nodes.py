@@ -20,6 +20,7 @@ from nightforge.blueprint.clipboard.writer_types import (
     CLASS,
     ENUM,
     STRUCT,
+    PinType,
     class_path,
     class_reference,
     editor_type,
@@ -205,7 +206,7 @@ def _hidden_targets(node: Node, node_type: NodeType, made: WrittenNode, scope: G
     if target.function and target.owner.endswith(_LIBRARIES):
         pin = hidden_pin(node, Pin(TARGET, "Object"), scope)
         module, _, name = target.owner.rpartition(".")
-        pin.type = editor_type(name) if load_catalog().types.path(name) == target.owner else pin.type
+        pin.type = PinType("object", object=reference(CLASS, target.owner))
         pin.defaults = [f"DefaultObject={quoted(f'{module}.Default__{name}')}"]
     elif target.short_class in _VARIABLES:
         pin = hidden_pin(node, Pin(TARGET, "Self"), scope)

@@ -99,7 +99,8 @@ def pins_of(node: Node, node_type: NodeType, scope: GraphPins) -> list[WrittenPi
     control = [pin for pin in found if pin.type.category == "exec"]
     target = [pin for pin in found if pin.engine_name == TARGET and not pin.is_output]
     rest = [pin for pin in found if pin not in control and pin not in target]
-    hidden = [hidden_pin(node, pin, scope) for pin in node_type.unreal.hidden]
+    shown = {pin.engine_name for pin in found}
+    hidden = [hidden_pin(node, pin, scope) for pin in node_type.unreal.hidden if pin.name not in shown]
     pins = [*control, *target, *hidden, *rest]
     _join_parts(pins)
     return pins

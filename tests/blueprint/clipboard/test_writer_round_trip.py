@@ -13,7 +13,7 @@ from nightforge.blueprint.catalog import load_catalog
 from nightforge.blueprint.clipboard.conversions import with_conversions
 from nightforge.blueprint.clipboard.translate import translate
 from nightforge.blueprint.clipboard.writer import to_clipboard, write_graphs
-from nightforge.blueprint.graph import Blueprint, Comment, Graph, Node
+from nightforge.blueprint.graph import Blueprint, Comment, Graph, Node, PinSpec, Variable, Wire
 from nightforge.blueprint.parser import parse
 from nightforge.blueprint.printer import to_text
 from nightforge.blueprint.synthesis.generate import generate
@@ -133,6 +133,33 @@ def test_a_program_with_everything_is_read_back() -> None:
     back = read_back(bp)
     assert same(back, bp), to_text(back)
     assert [comment.text for comment in back.graphs[0].comments] == [c.text for c in bp.graphs[0].comments]
+
+
+HOSTILE = 'a "b"\n\t(c),=]\\ é😀\' !'
+
+
+def test_hostile_names_and_texts_are_read_back() -> None:
+    odd = (PinSpec("in", HOSTILE, "Int"), PinSpec("in", "", "exec"), PinSpec("out", "", "exec"))
+    raw = (("@Key", '"raw, (x)"'), ("@CustomProperties(0)", "CustomProperties Foo (a=1)"))
+    event = Node("n2", "Event_CustomEvent", (("EventName", HOSTILE),), (PinSpec("out", HOSTILE, "Int"),))
+    nodes = (
+        Node("n1", "GetVar", (("VarName", HOSTILE),)),
+        event,
+        Node("n3", "K2Node_Odd", ((HOSTILE, 5), *raw), odd),
+        Node("n4", "SwitchOnString"),
+        Node("n5", "PrintString", (("InString", HOSTILE),)),
+        Node("n6", "CallEvent", (("EventName", HOSTILE), (HOSTILE, 3))),
+    )
+    wires = (
+        Wire("exec", "n2", "Then", "n3", ""),
+        Wire("exec", "n3", "", "n4", "Execute"),
+        Wire("exec", "n4", f"Case_{HOSTILE}", "n5", "Execute"),
+        Wire("data", "n1", "Value", "n4", "Selection"),
+    )
+    graph = Graph("My Graph", nodes, wires, comments=(Comment(HOSTILE, ("n1", "n5")),))
+    bp = Blueprint("BP_Test", "Actor", (Variable(HOSTILE, "String"),), (graph,))
+    check(to_clipboard(bp))
+    assert same(read_back(bp), bp)
 
 
 def test_the_second_round_gives_the_same_text() -> None:

@@ -165,7 +165,16 @@ def test_the_hidden_pins_of_a_static_function_are_there() -> None:
     pins = {pin.fields["PinName"]: pin.fields for pin in block_of(Node("n1", "Delay")).pins}
     hidden = [name for name, fields in pins.items() if fields["bHidden"] == "True"]
     assert hidden == ['"self"', '"WorldContextObject"', '"LatentInfo"']
+    assert pins['"self"']["PinType.PinSubCategoryObject"] == KSL
     assert pins['"self"']["DefaultObject"] == '"/Script/Engine.Default__KismetSystemLibrary"'
+
+
+def test_a_hidden_pin_that_is_wired_is_stated_once_and_shown() -> None:
+    world = PinSpec("in", "WorldContextObject", "Object")
+    wire = Wire("data", "n1", "ReturnValue", "n2", "WorldContextObject")
+    bp = program(Node("n1", "Self"), Node("n2", "PrintString", (), (world,)), wires=(wire,))
+    pins = [pin for pin in check(to_clipboard(bp))[1].pins if pin.fields["PinName"] == '"WorldContextObject"']
+    assert [(pin.fields["bHidden"], len(pin.links)) for pin in pins] == [("False", 1)]
 
 
 def test_a_gap_in_numbered_pins_is_filled() -> None:
