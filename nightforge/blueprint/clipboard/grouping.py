@@ -52,7 +52,7 @@ def group(blocks: Iterable[RawObject]) -> list[RawAsset]:
         key = (home.asset, home.graph)
         graph = graphs.get(key)
         if graph is None:
-            graph = graphs[key] = RawGraph(home, home.graph[-1] if home.graph else UNNAMED_GRAPH)
+            graph = graphs[key] = RawGraph(home, (home.graph[-1] if home.graph else "") or UNNAMED_GRAPH)
         (graph.comments if is_comment(block) else graph.nodes).append(block)
     assets: dict[str, RawAsset] = {}
     for graph in graphs.values():

@@ -54,8 +54,10 @@ def type_of_struct(raw: str) -> str:
 
 
 def reference_type(reference: str) -> str:
-    """Return the type a reference `Class'Path'` means: its catalog name, or the whole reference as a name."""
+    """Return the type a reference `Class'Path'` means: its catalog name, or the reference; "" for no path."""
     owner, path = object_path(reference)
+    if not path:
+        return ""
     name = load_catalog().types.name_of(path)
     return name or type_text(f"{owner}'{path}'" if owner else path)
 

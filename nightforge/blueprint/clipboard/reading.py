@@ -130,6 +130,8 @@ class _Reader:
         name = found.get("Name", "")
         if not name:
             raise ClipboardError("CLIP105", "Begin Object has no Name", number)
+        if found.get("Class") == "":
+            raise ClipboardError("CLIP105", f"object {name} has an empty Class", number)
         if "Class" in found:
             place = found.get("ExportPath", "")
             block = RawObject(_class_path(found["Class"], place), name, place, number)

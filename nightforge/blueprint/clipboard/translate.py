@@ -58,7 +58,10 @@ def translate(text: str, name: str = "Clipboard", parent: str | None = None) -> 
     refuse_foreign(blocks)
     result = Translation()
     for asset in group(blocks):
-        document = translate_asset(asset, name, parent)
+        try:
+            document = translate_asset(asset, name, parent)
+        except ValueError as error:  # the model of programs refuses a name or a type that only damage makes
+            raise ClipboardError("CLIP105", f"no program can hold this text: {error}") from error
         result.documents.append(document)
         result.ledger.add(document.ledger)
     if not result.documents:

@@ -122,6 +122,7 @@ NODE = 'Begin Object Class=/Script/BlueprintGraph.K2Node_IfThenElse Name="N"\n'
         ('Begin Object Class=K2Node_X "x"\nEnd Object', "CLIP105", "in Begin Object"),
         ("Begin Object Class=/Script/BlueprintGraph.K2Node_Knot\nEnd Object", "CLIP105", "no Name"),
         ('Begin Object Name="K2Node_Knot_0"\nEnd Object', "CLIP105", "no Class"),
+        ('Begin Object Class= Name="K2Node_Knot_0"\nEnd Object', "CLIP105", "empty Class"),
         ("Begin Object Class=A Name=B\n" * 40, "CLIP108", "within each other"),
         (f"{NODE}{PIN[:-1]}LinkedTo=(Nowhere,),)\nEnd Object", "CLIP105", "is not a node and a PinId"),
         ("Begin Map\n   Begin Level\n", "CLIP106", "from a level"),
