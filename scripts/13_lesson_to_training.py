@@ -31,7 +31,7 @@ def run(stage: Stage) -> dict[str, Any]:
 
     if stage.args.plan_next:
         return write_plan(stage.paths, stage.report)
-    return write_lessons(stage.paths, stage.report)
+    return write_lessons(stage.paths, stage.report, stage.config.exam.scope)
 
 
 if __name__ == "__main__":

@@ -96,7 +96,7 @@ def read_value(text: str) -> Value:
     if text.startswith("(") and text.endswith(")"):
         inner = text[1:-1]
         found = list(_FIELD.finditer(inner))
-        if "".join(match[0] for match in found) != inner or not found:
+        if not found or "".join(match[0] for match in found) != inner or inner.endswith(","):
             raise ValueError(f"{text!r} is no struct such as (X=1.0,Y=2.0)")
         return Struct(tuple((match[1], read_value(match[2])) for match in found))
     value = json.loads(text)

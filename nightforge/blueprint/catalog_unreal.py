@@ -61,11 +61,6 @@ class UnrealTarget:
         named = (self.function, self.event, self.macro, self.delegate, self.cast_to, self.variant)
         return next((name for name in named if name), "")
 
-    @property
-    def is_operator(self) -> bool:
-        """Say whether the node is one of the operators whose function follows the types of its pins."""
-        return bool(self.operation)
-
     def text(self) -> str:
         """Return the identity in one line for tables and pages."""
         parts = [self.short_class, self.operation]

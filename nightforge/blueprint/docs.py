@@ -169,21 +169,24 @@ wrong type tag, a wire given twice). A file with an error that needs a person st
 also by what they refer to). The matching is the one with the highest score: proven by branch and bound, or,
 where its budget is spent, the best one found, and the grade then says `optimal: false`. It measures node F1,
 wire F1 and property accuracy: right values over expected and unasked ones, where user pins, the parent, graph
-names, the pins of functions, and the name, type and default of each variable count too. Comments and
-reroute nodes do not count. score = 0.4 node F1 + 0.4 wire F1 + 0.2 property accuracy, halved if validation fails (opaque nodes are
-not valid here), 0 if the text does not parse or no node matches; above two nodes per expected node it is
-scaled down by the excess. `reasons` says in words where each point was lost: `wire Branch.True ->
-PrintString.Execute is missing`, `value PrintString.InString is "a" instead of "b"`, `extra node Delay`.
+names, the pins of functions, and the name, type and default of each variable count too. Comments and reroute
+nodes do not count. score = 0.4 node F1 + 0.4 wire F1 + 0.2 property accuracy, halved if validation fails
+(opaque nodes are not valid here), 0 if the text does not parse or no node matches; above two nodes per
+expected node it is scaled down by the excess. `reasons` says in words where each point was lost: `wire
+Branch.True -> PrintString.Execute is missing`, `value PrintString.InString is "a" instead of "b"`, `extra
+node Delay`.
 
 ## Types
 """
 KINDS = (
-    "Kinds: an *event* starts control; *exec* and *macro* nodes run when control reaches them; a *pure* node "
-    "has no exec pins and is worked out when its value is needed. `!` marks an input that must be wired "
-    "or set, `T` a type all `T` pins of the node share, `Self` the parent class, `[Name]` a property that is "
-    "no pin, `?` a pin that prompts and exercises leave out, `= x` the engine's default, `...` further pins "
-    "the node's own signature gives. Evidence: ● seen in real editor exports, ○ known from the public API, "
-    "not yet confirmed by pasting. **Bold** types are of level core, which every profile trains on."
+    "Kinds: an *event* starts control; *exec* and *macro* nodes run when control reaches them; a *pure* "
+    "node has no exec pins and is worked out when its value is needed. `!` marks an input that must be "
+    "wired or set, `T`, `K`, `V` a type that all such pins of the node share, `Self` the parent class, "
+    "`[Name]` a property that is no pin, `?` a pin that prompts and exercises leave out, `= x` the "
+    "engine's default, `...` further pins the node's own signature gives. Evidence: ● seen in real editor"
+    " exports, ○ known from the public API, not yet confirmed by pasting. **Bold** types are of level "
+    "core, which every profile trains on. `python -m nightforge.blueprint.catalog_table [--category C] "
+    "[--format text|markdown|json]` prints them."
 )
 
 
@@ -201,7 +204,9 @@ def render() -> str:
 
 def _types(catalog: Catalog) -> str:
     types = catalog.types
-    structs = ", ".join(f"{name} ({', '.join(fields)})" for name, fields in types.structs.items())
+    structs = ", ".join(
+        f"{name} ({', '.join(fields) or 'no literal'})" for name, fields in types.structs.items()
+    )
     enums = "; ".join(f"{name}: {', '.join(entries)}" for name, entries in types.enums.items())
     classes = ", ".join(f"{name} < {parent}" if parent else name for name, parent in types.classes.items())
     prefixes = ", ".join(f"`{prefix}...` < {base}" for prefix, base in types.project_prefixes.items())

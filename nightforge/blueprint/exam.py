@@ -20,7 +20,7 @@ from nightforge.blueprint.answers import Author, extract_program, newest_adapter
 from nightforge.blueprint.exam_scores import Record, summarize
 from nightforge.blueprint.grading import grade
 from nightforge.blueprint.leak import TrainingIndex, exposure
-from nightforge.blueprint.lessons import Lesson, Prompt, load_lesson, load_lessons
+from nightforge.blueprint.lessons import Lesson, Prompt, load_lesson, load_lessons, within_scope
 from nightforge.blueprint.mastery import MAX_REASONS
 from nightforge.config import Config
 from nightforge.config.rungs import generation_batch
@@ -165,6 +165,7 @@ def make_record(prompt: Prompt, exposed: str, answer: Answer) -> Record:
         "prompt_hash": prompt.hash,
         "lesson_id": prompt.lesson_id,
         "category": prompt.category,
+        **_prompt_facts(prompt),
         "exposure": exposed,
         "instruction": prompt.instruction,
         "expected_dsl": prompt.expected_dsl,
@@ -179,6 +180,7 @@ def make_record(prompt: Prompt, exposed: str, answer: Answer) -> Record:
 def choose_prompts(config: Config, project: Project, request: Request) -> list[Prompt]:
     """Return the prompts to ask; a limit takes them in turn from all files, evenly spread within each."""
     lessons = [load_lesson(path) for path in request.lessons] or _configured(config, project)
+    lessons = within_scope(lessons, config.exam.scope)
     limit = request.limit or config.exam.limit
     total = sum(len(lesson.prompts) for lesson in lessons)
     if not limit or limit >= total:
@@ -220,6 +222,11 @@ def _configured(config: Config, project: Project) -> list[Lesson]:
     return lessons + (load_lessons(project.lessons, holdout=False) if config.exam.lessons else [])
 
 
+def _prompt_facts(prompt: Prompt) -> dict[str, str | None]:
+    """What the scores are grouped by and the lesson files may change without a new answer."""
+    return {"level": prompt.level, "tier": prompt.tier}
+
+
 def _training_index(project: Project, request: Request) -> TrainingIndex:
     path = project.blueprint_data / "train.jsonl"
     if request.base and not path.exists():
@@ -253,11 +260,12 @@ def _answered(sitting: Sitting, prompts: Sequence[Prompt]) -> dict[str, Record]:
     dropped.
     """
     found: dict[str, Record] = {}
-    wanted = {prompt.hash for prompt in prompts}
+    wanted = {prompt.hash: prompt for prompt in prompts}
     for lesson_id in sorted({prompt.lesson_id for prompt in prompts}):
         path = sitting.folder / f"{lesson_id}.jsonl"
         for record in read_jsonl(path, repair=True) if path.is_file() else []:
             key = record.get("prompt_hash")
             if key in wanted:
-                found[key] = {**record, "exposure": sitting.exposures[key]}
+                facts = _prompt_facts(wanted[key])
+                found[key] = {**record, **facts, "exposure": sitting.exposures[key]}
     return found

@@ -1,5 +1,5 @@
-"""Summaries of exam records: means with 95 % intervals, for all prompts and by exposure, lesson, category,
-node type.
+"""Summaries of exam records: means with 95 % intervals, for all prompts and by exposure, lesson, level, tier,
+category, node type.
 
 Shares (valid, exact) get Wilson intervals, means (F1, score) seeded bootstrap intervals over prompts; n
 prompts, R resamples. All values are 0..1.
@@ -28,6 +28,8 @@ def summarize(records: Sequence[Record]) -> dict[str, Any]:
         "all": scores(records),
         "by_exposure": {name: scores([r for r in records if r["exposure"] == name]) for name in EXPOSURES},
         "by_lesson": _grouped(records, lambda record: record["lesson_id"]),
+        "by_level": _grouped(records, lambda record: record["level"]),
+        "by_tier": _grouped(records, lambda record: record["tier"] or "unstated"),
         "by_category": _grouped(records, lambda record: record["category"]),
         "by_node_type": by_node_type(records),
     }

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from nightforge.blueprint.canonical import canonicalize, structure_key
+from nightforge.blueprint.catalog import Level, load_catalog
 from nightforge.blueprint.check import validate
 from nightforge.blueprint.graph import Blueprint
 from nightforge.blueprint.printer import to_text
@@ -17,9 +19,12 @@ from nightforge.blueprint.rows import Row, make_row, normalize_instruction, row_
 from nightforge.core.atomic import read_json
 from nightforge.core.errors import InputError
 
+Scope = Literal["core", "catalog"]  # which prompts are taught and asked
 SCHEMA_VERSION = 1
 _LESSON_KEYS = {"schema_version", "lesson_id", "lesson_name", "description", "holdout", "prompts"}
 _PROMPT_KEYS = {"id", "category", "instruction", "expected_dsl"}
+_OPTIONAL_PROMPT_KEYS = {"tier"}
+TIERS = ("trivial", "basic", "intermediate", "advanced")  # how hard a prompt is, easiest first
 _QUOTED = re.compile(r'("[^"]*")')
 CASUAL = (
     (r"\b[Pp]lease ", ""),
@@ -50,11 +55,27 @@ class Prompt:
     instruction: str
     expected_dsl: str
     blueprint: Blueprint
+    tier: str | None = None  # one of TIERS; None where the file does not say it
 
     @cached_property
     def hash(self) -> str:
         """Content hash over instruction and answer, the same as a training row's."""
         return row_hash(self.instruction, self.expected_dsl)
+
+    @cached_property
+    def level(self) -> Level:
+        """`core` when the answer keeps to the core of the catalog, otherwise `more`.
+
+        Core are its node types in event graphs, without pins of their own and comment boxes.
+        """
+        catalog = load_catalog()
+        for graph in self.blueprint.graphs:
+            types = [catalog.lookup(node.type) for node in graph.nodes]
+            if graph.kind != "graph" or graph.comments or any(node.pins for node in graph.nodes):
+                return "more"
+            if any(node_type is None or node_type.level != "core" for node_type in types):
+                return "more"
+        return "core"
 
     @cached_property
     def structure(self) -> str:
@@ -118,6 +139,26 @@ def load_lessons(folder: Path, *, holdout: bool | None = None) -> list[Lesson]:
     return [lesson for lesson in lessons if holdout is None or lesson.holdout == holdout]
 
 
+def within_scope(lessons: Sequence[Lesson], scope: Scope) -> list[Lesson]:
+    """Keep the prompts of a scope, `core` or the whole `catalog`; a file without any such prompt is left out.
+
+    Raises InputError when no prompt is left.
+    """
+    if scope == "catalog":
+        return list(lessons)
+    kept = [
+        replace(lesson, prompts=tuple(prompt for prompt in lesson.prompts if prompt.level == "core"))
+        for lesson in lessons
+    ]
+    kept = [lesson for lesson in kept if lesson.prompts]
+    if not kept:
+        raise InputError(
+            f"no prompt of the {len(lessons)} lesson files keeps to the core of the catalog",
+            next_command="python scripts/12_run_exam.py --set exam.scope=catalog",
+        )
+    return kept
+
+
 def lesson_rows(lessons: Iterable[Lesson]) -> list[Row]:
     """Turn lessons into training rows, each prompt with its variations; held-out ones are left out."""
     rows = []
@@ -166,27 +207,33 @@ def _prompt(entry: Any, lesson_id: str, path: Path, lines: list[str], place: int
     where = f"{path}, prompt {place}"
     if not isinstance(entry, dict):
         raise InputError(f"{where}: a prompt is a JSON object, not {type(entry).__name__}")
-    _check_keys(entry, _PROMPT_KEYS, where)
+    _check_keys(entry, _PROMPT_KEYS, where, _OPTIONAL_PROMPT_KEYS)
     prompt_id = _text(entry, "id", where)
     line = next((n for n, text in enumerate(lines, 1) if f'"{prompt_id}"' in text), 0)
     where = f"{path}, line {line}, prompt {prompt_id}"
     category, instruction, answer = (
         _text(entry, key, where) for key in ("category", "instruction", "expected_dsl")
     )
+    tier = entry.get("tier")
+    if tier is not None and tier not in TIERS:
+        raise InputError(f"{where}: tier must be one of {', '.join(TIERS)}, not {tier!r}")
     result = validate(answer)
     if not result.valid or result.blueprint is None:
         first = result.errors[0]
         raise InputError(f"{where}: expected_dsl line {first.line}, column {first.column}: {first.message}")
     blueprint = canonicalize(result.blueprint)
-    return Prompt(prompt_id, lesson_id, category, instruction, to_text(blueprint), blueprint)
+    return Prompt(prompt_id, lesson_id, category, instruction, to_text(blueprint), blueprint, tier)
 
 
-def _check_keys(data: dict[str, Any], wanted: set[str], where: str) -> None:
-    missing, unknown = sorted(wanted - data.keys()), sorted(data.keys() - wanted)
+def _check_keys(
+    data: dict[str, Any], wanted: set[str], where: str, optional: AbstractSet[str] = frozenset()
+) -> None:
+    known = wanted | optional
+    missing, unknown = sorted(wanted - data.keys()), sorted(data.keys() - known)
     if missing:
         raise InputError(f"{where}: {', '.join(missing)} missing")
     if unknown:
-        raise InputError(f"{where}: unknown {', '.join(unknown)}; known are {', '.join(sorted(wanted))}")
+        raise InputError(f"{where}: unknown {', '.join(unknown)}; known are {', '.join(sorted(known))}")
 
 
 def _text(data: dict[str, Any], key: str, where: str) -> str:

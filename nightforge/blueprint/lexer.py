@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 MAX_LINE_ERRORS = 50  # what can be wrong with one line before the rest of it is left alone
 _TOKEN = re.compile(
@@ -26,8 +27,7 @@ _PLAIN_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
 _WRITE_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A token: kind is ident, key (`@Name`), number, string, arrow, end, bad or the mark itself.
 
     Columns count from 1. A `bad` token could not be read; what is wrong with it is among the errors.

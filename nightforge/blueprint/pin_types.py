@@ -126,16 +126,16 @@ def value_problem(type_name: str, value: Value) -> str | None:
         return None if isinstance(value, str) else f"{type_name} needs the name of a class in quotes"
     if arguments:
         return f"a {head} has no literal; leave it out"
-    if head in types.structs:
-        return _struct_problem(head, value)
-    if head in types.enums:
-        return _enum_problem(head, value)
     wanted = _LITERALS.get(head)
     if wanted is not None:
         accepted, words = wanted
         fits = isinstance(value, accepted) and (head == "Bool" or not isinstance(value, bool))
         fits = fits and (head != "Byte" or (isinstance(value, int) and 0 <= value <= 255))
         return None if fits else f"{head} needs {words}"
+    if head in types.structs:
+        return _struct_problem(head, value)
+    if head in types.enums:
+        return _enum_problem(head, value)
     if head == "Delegate" or any(
         types.is_subclass(head, base) for base in ("Actor", "ActorComponent", "Widget")
     ):
@@ -165,6 +165,7 @@ _LITERALS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "String": (str, "a text in quotes"),
     "Name": (str, "a text in quotes"),
     "Text": (str, "a text in quotes"),
+    "Key": (str, 'the name of a key in quotes, such as "SpaceBar"'),
 }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from nightforge.blueprint.lessons import lesson_rows, load_lessons
+from nightforge.blueprint.lessons import Scope, lesson_rows, load_lessons, within_scope
 from nightforge.blueprint.next_lessons import plan_next, read_focus
 from nightforge.blueprint.rows import Row, make_row
 from nightforge.blueprint.synthesis import examples
@@ -50,14 +50,14 @@ def write_synthetic(
     return {"rows": len(rows), "structures": structures, "focus": focus}
 
 
-def write_lessons(project: Project, report: Report) -> dict[str, Any]:
-    """Write data/blueprint/lessons.jsonl from the lessons that are not held out; returns counts."""
+def write_lessons(project: Project, report: Report, scope: Scope) -> dict[str, Any]:
+    """Write data/blueprint/lessons.jsonl from the lessons of a scope, no held-out ones; returns counts."""
     report.phase("1.2", "lessons to rows")
-    lessons = load_lessons(project.lessons)
+    lessons = within_scope(load_lessons(project.lessons, holdout=False), scope)
     rows = lesson_rows(lessons)
     write_jsonl(project.blueprint_data / "lessons.jsonl", [row.to_dict() for row in rows])
-    prompts = sum(len(lesson.prompts) for lesson in lessons if not lesson.holdout)
-    report.metric(lessons=sum(not lesson.holdout for lesson in lessons), prompts=prompts, rows=len(rows))
+    prompts = sum(len(lesson.prompts) for lesson in lessons)
+    report.metric(lessons=len(lessons), prompts=prompts, rows=len(rows))
     return {"prompts": prompts, "rows": len(rows)}
 
 

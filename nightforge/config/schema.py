@@ -208,6 +208,10 @@ class Exam(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     lessons: Annotated[bool, doc("ask the lesson prompts (seen in training)")] = True
     holdout: Annotated[bool, doc("ask the held-out exams (never trained on)")] = True
     include_base: Annotated[bool, doc("score the base model without adapter as well")] = True
+    scope: Annotated[
+        Literal["core", "catalog"],
+        doc("prompts taught and asked: core: whose answer keeps to the core of the catalog; catalog: all"),
+    ] = "catalog"
     limit: Annotated[Index, doc("prompts asked at most, spread over all files; 0: all")] = 0
 
 

@@ -5,7 +5,7 @@ answered.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from nightforge.blueprint.mastery import wilson
 from nightforge.config import Config
 from nightforge.config.schema import Exam
 from nightforge.core.atomic import read_jsonl
-from nightforge.core.errors import StoppedError
+from nightforge.core.errors import InputError, StoppedError
 from nightforge.core.paths import Project
 from nightforge.ml.generation import Answer, Tally
 from nightforge.ml.loading import ModelInfo
@@ -141,10 +141,43 @@ def test_a_limit_takes_prompts_from_every_file(project: Project) -> None:
     config = Config(exam=Exam(limit=10))
     chosen = choose_prompts(config, project, Request())
     assert len(chosen) == 10
-    assert len({prompt.lesson_id for prompt in chosen}) == 8
+    assert len({prompt.lesson_id for prompt in chosen}) == 10
     assert len(choose_prompts(config, project, Request(limit=16))) == 16
     only = choose_prompts(Config(), project, Request(lessons=(project.lessons / "exam_01.json",)))
     assert {prompt.lesson_id for prompt in only} == {"exam_01"}
+
+
+def test_the_scope_core_asks_only_what_keeps_to_the_core_of_the_catalog(project: Project) -> None:
+    everything = choose_prompts(Config(), project, Request())
+    core = choose_prompts(Config(exam=Exam(scope="core")), project, Request())
+    assert core == [prompt for prompt in everything if prompt.level == "core"]
+    assert [prompt.id for prompt in core[:60]] == [f"X0{n}-{k:02d}" for n in (1, 2) for k in range(1, 31)]
+    assert {prompt.level for prompt in everything} == {"core", "more"}
+
+
+def test_a_file_without_any_prompt_of_the_scope_is_refused(project: Project, tmp_path: Path) -> None:
+    lesson = json.loads((project.lessons / "exam_01.json").read_text("utf-8"))
+    beyond = {**lesson, "prompts": lesson["prompts"][30:]}
+    (tmp_path / "beyond.json").write_text(json.dumps(beyond), encoding="utf-8")
+    request = Request(lessons=(tmp_path / "beyond.json",))
+    with pytest.raises(InputError, match=r"no prompt .* keeps to the core"):
+        choose_prompts(Config(exam=Exam(scope="core")), project, request)
+    assert len(choose_prompts(Config(), project, request)) == 10
+
+
+def test_levels_and_tiers_are_scored_apart_and_follow_the_lesson_file(
+    project: Project, tmp_path: Path
+) -> None:
+    exam = load_lessons(project.lessons, holdout=True)[0].prompts
+    asked = [exam[0], exam[1], exam[-1]]
+    texts = {**perfect(asked[:2]), asked[2].instruction: "nothing"}
+    found = take(ScriptedAuthor(texts), tmp_path / "v1", asked)["free"]
+    assert {name: part["n"] for name, part in found["by_level"].items()} == {"core": 2, "more": 1}
+    assert found["by_level"]["core"]["score"]["value"] == 1.0
+    assert found["by_level"]["more"]["score"]["value"] == 0.0
+    retold = [replace(prompt, tier="advanced") for prompt in asked]
+    again = take(ScriptedAuthor({}), tmp_path / "v1", retold)["free"]  # nothing is asked twice
+    assert {name: part["n"] for name, part in again["by_tier"].items()} == {"advanced": 3}
 
 
 def test_exposures_are_scored_apart(prompts: list[Prompt]) -> None:

@@ -111,7 +111,7 @@ def test_the_gate_flags_instructions_in_other_clothes(lessons: list[Lesson], exa
 
 def test_the_gate_passes_lessons_and_generated_rows_of_other_structures(lessons: list[Lesson]) -> None:
     held_out = holdout_structures(LESSONS)
-    assert len(held_out) == 60
+    assert len(held_out) == 120
     examples = [e for e in generate(Random(2), 400) if structure_key(e.blueprint) not in held_out]
     rows = [make_row("synthetic", "", e.instruction, e.blueprint) for e in examples]
     assert leak_gate([*rows, *lesson_rows(lessons)], lessons) == []

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nightforge.blueprint.lessons import Lesson, lesson_rows, load_lesson, load_lessons, variations
+from nightforge.blueprint.canonical import canonicalize, structure_key
+from nightforge.blueprint.catalog import load_catalog
+from nightforge.blueprint.graph import Struct, Value
+from nightforge.blueprint.lessons import (
+    TIERS,
+    Lesson,
+    Prompt,
+    lesson_rows,
+    load_lesson,
+    load_lessons,
+    variations,
+)
 from nightforge.blueprint.rows import normalize_instruction
 from nightforge.core.errors import InputError
 
 LESSONS = Path(__file__).resolve().parents[3] / "lessons"
+CONTAINERS = ("Array", "Set", "Map", "Class")  # said in words: an Actor array, a map from Name to Int
 GOOD = """BLUEPRINT: A
 PARENT: Actor
 GRAPH: EventGraph
@@ -28,46 +42,119 @@ def lessons() -> list[Lesson]:
     return load_lessons(LESSONS)
 
 
-def test_there_are_six_lessons_of_twenty_and_two_exams_of_thirty(lessons: list[Lesson]) -> None:
+@pytest.fixture(scope="module")
+def prompts(lessons: list[Lesson]) -> list[Prompt]:
+    return [prompt for lesson in lessons for prompt in lesson.prompts]
+
+
+def test_there_are_twelve_lessons_of_twenty_and_three_exams_of_forty(lessons: list[Lesson]) -> None:
     sizes = {lesson.lesson_id: (lesson.holdout, len(lesson.prompts)) for lesson in lessons}
-    wanted = {f"exam_0{n}": (True, 30) for n in (1, 2)} | {f"lesson_0{n}": (False, 20) for n in range(1, 7)}
-    assert sizes == wanted
+    wanted = {f"exam_{n:02d}": (True, 40) for n in range(1, 4)}
+    assert sizes == wanted | {f"lesson_{n:02d}": (False, 20) for n in range(1, 13)}
 
 
-def test_answers_stand_in_canonical_text_with_two_to_nine_nodes(lessons: list[Lesson]) -> None:
+def test_answers_stand_in_canonical_text_with_two_to_25_nodes(lessons: list[Lesson]) -> None:
     for lesson in lessons:
         stored = {p["id"]: p["expected_dsl"] for p in json.loads(lesson.path.read_text("utf-8"))["prompts"]}
         for prompt in lesson.prompts:
             assert stored[prompt.id] == prompt.expected_dsl, prompt.id
-            assert 2 <= sum(1 for _ in prompt.blueprint.nodes()) <= 9, prompt.id
+            assert 2 <= _size(prompt) <= 25, prompt.id
 
 
-def test_no_exam_answer_has_a_structural_twin_anywhere(lessons: list[Lesson]) -> None:
-    keys: dict[str, list[str]] = {}
+def test_tiers_follow_the_size_of_the_answer_and_rise_within_a_lesson(lessons: list[Lesson]) -> None:
     for lesson in lessons:
         for prompt in lesson.prompts:
-            keys.setdefault(prompt.structure, []).append(prompt.id)
+            limits = (3, 6, 12, 25)
+            assert prompt.tier == TIERS[sum(_size(prompt) > limit for limit in limits)], prompt.id
+        ranks = [TIERS.index(prompt.tier or "") for prompt in lesson.prompts]
+        if lesson.lesson_id > "lesson_06" or lesson.lesson_id == "exam_03":
+            assert ranks == sorted(ranks), lesson.lesson_id
+
+
+def test_no_answer_has_a_structural_twin_anywhere(prompts: list[Prompt]) -> None:
+    keys: dict[str, list[str]] = {}
+    for prompt in prompts:
+        keys.setdefault(prompt.structure, []).append(prompt.id)
     assert [ids for ids in keys.values() if len(ids) > 1] == []
 
 
-def test_every_name_and_text_of_an_answer_is_said_in_its_instruction(lessons: list[Lesson]) -> None:
+def test_every_node_type_of_the_catalog_occurs_in_an_answer(prompts: list[Prompt]) -> None:
+    used = {node.type for prompt in prompts for node in prompt.blueprint.nodes()}
+    assert sorted(set(load_catalog().nodes) - used) == []
+
+
+def test_the_first_exams_keep_their_thirty_core_prompts_and_the_rest_goes_beyond(
+    lessons: list[Lesson],
+) -> None:
     for lesson in lessons:
-        for prompt in lesson.prompts:
-            for node in prompt.blueprint.nodes():
-                for _, value in node.properties:
-                    if isinstance(value, str):
-                        assert value in prompt.instruction, (prompt.id, value)
+        if lesson.lesson_id in ("exam_01", "exam_02"):
+            assert [prompt.level for prompt in lesson.prompts] == ["core"] * 30 + ["more"] * 10
+        elif lesson.lesson_id < "lesson_07" and not lesson.holdout:
+            assert {prompt.level for prompt in lesson.prompts} == {"core"}
 
 
-def test_ids_and_hashes_are_unique(lessons: list[Lesson]) -> None:
-    prompts = [prompt for lesson in lessons for prompt in lesson.prompts]
-    assert len({prompt.id for prompt in prompts}) == len({prompt.hash for prompt in prompts}) == 180
+def test_an_answer_renamed_and_reordered_keeps_the_key_that_holds_exams_apart(prompts: list[Prompt]) -> None:
+    for prompt in prompts[::7]:
+        graphs = tuple(
+            replace(graph, nodes=graph.nodes[::-1], wires=graph.wires[::-1])
+            for graph in prompt.blueprint.graphs
+        )
+        other = replace(prompt.blueprint, name="BP_Renamed", graphs=graphs)
+        assert structure_key(other) == prompt.structure, prompt.id
+        assert canonicalize(other) == replace(prompt.blueprint, name="BP_Renamed"), prompt.id
+
+
+def test_every_name_text_and_number_of_an_answer_is_said_in_its_instruction(prompts: list[Prompt]) -> None:
+    for prompt in prompts:
+        unsaid = [said for said in _to_be_said(prompt) if said not in prompt.instruction]
+        assert unsaid == [], prompt.id
+
+
+def _size(prompt: Prompt) -> int:
+    return sum(1 for _ in prompt.blueprint.nodes())
+
+
+def _to_be_said(prompt: Prompt) -> list[str]:
+    """What no reader could guess: names, texts, numbers, types, and a name or parent that is no default."""
+    program = prompt.blueprint
+    said = [variable.name for variable in program.variables]
+    for variable in program.variables:
+        said += _parts_said(variable.default) if variable.default is not None else []
+        said += _words_said(variable.type)
+    said += [program.name] if program.name != "BP_Actor" else []
+    said += [program.parent] if program.parent != "Actor" else []
+    for graph in program.graphs:
+        said += [graph.name] if graph.name != "EventGraph" else []
+        for pin in (*graph.pins, *(pin for node in graph.nodes for pin in node.pins)):
+            said += [pin.name, *_words_said(pin.type)]
+        for node in graph.nodes:
+            said += [part for _, value in node.properties for part in _parts_said(value)]
+    return said
+
+
+def _words_said(type_name: str) -> list[str]:
+    """The names in a type; containers and control are said in other words."""
+    return [word for word in re.findall(r"\w+", type_name) if word not in (*CONTAINERS, "exec")]
+
+
+def _parts_said(value: Value) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, bool):
+        return []  # said in words: hide, turn off, is true
+    if isinstance(value, Struct):
+        return [part for _, field in value.fields if field for part in _parts_said(field)]
+    return [f"{abs(value):g}"]
+
+
+def test_ids_and_hashes_are_unique(prompts: list[Prompt]) -> None:
+    assert len({prompt.id for prompt in prompts}) == len({prompt.hash for prompt in prompts}) == 360
 
 
 def test_held_out_prompts_make_no_rows(lessons: list[Lesson]) -> None:
     rows = lesson_rows(lessons)
-    assert len(rows) >= 120
-    assert {row.ref.partition(":")[0] for row in rows} == {f"lesson_0{n}" for n in range(1, 7)}
+    assert len(rows) >= 240
+    assert {row.ref.partition(":")[0] for row in rows} == {f"lesson_{n:02d}" for n in range(1, 13)}
 
 
 def test_variations_keep_quoted_text_and_differ_in_words() -> None:
@@ -96,6 +183,7 @@ BROKEN: dict[str, tuple[Callable[[], Any], str]] = {
     "no prompts": (lambda: _lesson(prompts=[]), "not empty"),
     "prompt is text": (lambda: _lesson(prompts=["a"]), "prompt 1"),
     "empty instruction": (lambda: _lesson(prompts=[_prompt(instruction=" ")]), "prompt P-1: instruction"),
+    "unknown tier": (lambda: _lesson(prompts=[_prompt(tier="hard")]), "prompt P-1: tier must be one of"),
     "repeated id": (lambda: _lesson(prompts=[_prompt(), _prompt()]), "used twice"),
     "unknown node": (
         lambda: _lesson(prompts=[_prompt(expected_dsl=GOOD.replace("DestroyActor", "DestroyMe"))]),
