@@ -41,13 +41,14 @@ def reader() -> Iterator[Any]:
 
 
 def test_lessons_and_exams_are_shown_whole(reader: bench.Reader) -> None:
-    seen = [reader.see(case) for case in bench.lesson_cases()]
-    assert len(seen) >= 180
+    """Every fourth program; `benchmarks/ueblueprint.py` shows all of them."""
+    seen = [reader.see(case) for case in list(bench.lesson_cases())[::4]]
+    assert len(seen) >= 45
     assert [entry for entry in seen if not entry.agrees] == []
 
 
 def test_generated_programs_are_shown_whole(reader: bench.Reader) -> None:
-    programs = [example.blueprint for example in generate(Random(23), 60)]
+    programs = [example.blueprint for example in generate(Random(23), 30)]
     seen = [reader.see(bench.case_of(bp.name, bp)) for bp in programs]
     assert [entry for entry in seen if not entry.agrees] == []
 
