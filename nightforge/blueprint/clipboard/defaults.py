@@ -24,7 +24,7 @@ def user_defaults(pin: RawPin) -> dict[str, str]:
     """Return the default fields of an input that differ from the automatic ones, raw; {} where none does.
 
     A missing DefaultValue of a string or name is an emptied one if the automatic value has text. The editor
-    leaves an empty DefaultValue out: where one is stated, the writer says that a program sets the empty string.
+    leaves an empty DefaultValue out: one that is stated is a program that sets it.
     """
     if pin.is_output or pin.is_exec:
         return {}
