@@ -269,7 +269,7 @@ def _wordings(instruction: str, bp: Blueprint) -> list[str]:
         if node_type is None or name == GET or is_structural(node_type):
             continue
         asked = any(pattern.search(instruction) for pattern in _patterns(node_type))
-        if not asked or count > 1 and sum(text.count(words) for words in _fragments(node_type)) < count:
+        if not asked or count > 1 and len(_fragments(node_type).findall(text)) < count:
             found.append(f"{name} is not asked for {count} times")
     for node in bp.nodes():
         node_type = load_catalog().lookup(node.type)
@@ -311,8 +311,10 @@ def _patterns(node: NodeType) -> tuple[re.Pattern[str], ...]:
 
 
 @by_name
-def _fragments(node: NodeType) -> tuple[str, ...]:
-    """Return what to count: the longest fixed words of each wording, or the words for a literal Bool."""
+def _fragments(node: NodeType) -> re.Pattern[str]:
+    """Return a pattern of what to count: the longest fixed words of each wording, or the words for a
+    literal Bool.
+    """
     kept: dict[str, None] = {}
     for template in _templates(node):
         parts = re.split(r"\[[^\]]*\]|\{[^}]*\}", template)
@@ -322,7 +324,8 @@ def _fragments(node: NodeType) -> tuple[str, ...]:
             continue
         for match in SLOT.finditer(template):
             kept.update(dict.fromkeys(word for word in (match["yes"], match["no"]) if word))
-    return tuple(kept) or ("",)
+    words = "|".join(re.escape(text) for text in sorted(kept, key=len, reverse=True))
+    return re.compile(rf"(?<!\w)(?:{words})(?!\w)")
 
 
 @by_name
