@@ -41,7 +41,7 @@ QUIET = Reporter(None, lambda _: None)
 def built(small_project: Project) -> Project:
     """A project with a small training set, one row of it read twice."""
     config = load_config(small_project)
-    write_lessons(small_project, QUIET)
+    write_lessons(small_project, QUIET, "core")
     write_synthetic(config.synthetic.__class__(count=60), small_project, QUIET, lambda: False)
     path = small_project.blueprint_data / "synthetic.jsonl"
     rows = read_jsonl(path)
@@ -126,7 +126,7 @@ def test_the_hub_shows_the_card_of_the_present_rows_only(built: Project) -> None
 
 
 def test_a_dry_run_shows_the_card_and_writes_nothing(small_project: Project) -> None:
-    write_lessons(small_project, QUIET)
+    write_lessons(small_project, QUIET, "core")
     config = load_config(small_project)
     write_synthetic(config.synthetic.__class__(count=20), small_project, QUIET, lambda: False)
     before = sorted(small_project.blueprint_data.iterdir())

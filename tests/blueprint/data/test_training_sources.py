@@ -141,7 +141,7 @@ def _dataset(project: Project, report: Reporter = QUIET, **synthetic: Any) -> di
     config = load_config(project)
     settings = msgspec.structs.replace(config.synthetic, count=20, **synthetic)
     write_synthetic(settings, project, QUIET, lambda: False)
-    write_lessons(project, QUIET)
+    write_lessons(project, QUIET, "core")
     return build_dataset(msgspec.structs.replace(config, synthetic=settings), project, report)
 
 
