@@ -137,6 +137,7 @@ def test_a_program_in_a_code_fence_is_graded_without_it(prompts: list[Prompt]) -
     assert record["raw_output"] == fenced
 
 
+@pytest.mark.slow
 def test_a_limit_takes_prompts_from_every_file(project: Project) -> None:
     config = Config(exam=Exam(limit=10))
     chosen = choose_prompts(config, project, Request())

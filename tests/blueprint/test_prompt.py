@@ -47,6 +47,7 @@ def test_the_tiny_profile_keeps_its_prompt(project: Project) -> None:
     assert sha256_text(text)[:16] == "5af8e67150351482"
 
 
+@pytest.mark.slow
 def test_what_is_trained_under_is_what_is_asked_with(project: Project, model_folder: Path) -> None:
     config = small(model_folder, prompt_reference="core")
     rows = [row.placed("train").to_dict() for row in lesson_rows(load_lessons(project.lessons))[:3]]

@@ -51,6 +51,7 @@ def config() -> Config:
     return Config(model=Model(tiny=TINY))
 
 
+@pytest.mark.slow
 def test_it_is_built_once_and_the_loader_finds_it(config: Config, project: Project) -> None:
     manifest = build_tiny_base(config, project, SilentReport(), lambda: False)
     folder = project.models / "tiny-base" / manifest["hash"]
@@ -71,6 +72,7 @@ def test_a_stop_leaves_nothing_behind_that_looks_built(config: Config, project: 
     assert build_tiny_base(config, project, SilentReport(), lambda: False)["documents_read"] == 24
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights() -> None:
     tokenizer = train_tokenizer(TINY)
     assert tokenizer.get_vocab() == train_tokenizer(TINY).get_vocab()

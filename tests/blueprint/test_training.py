@@ -87,6 +87,7 @@ def test_the_same_rows_and_settings_are_nothing_new_unless_forced(
     assert train(msgspec.structs.replace(config, training=rate), project)["version"] == "v3"
 
 
+@pytest.mark.slow
 def test_versions_count_as_numbers(config: Config, project: Project, rows: list[dict]) -> None:
     for number in (9, 10):
         folder = project.models / f"blueprint-lora-v{number}"
@@ -97,6 +98,7 @@ def test_versions_count_as_numbers(config: Config, project: Project, rows: list[
     assert not list(project.models.glob("*.partial"))
 
 
+@pytest.mark.slow
 def test_a_stopped_training_resumes_at_its_step(config: Config, project: Project, rows: list[dict]) -> None:
     first = SilentReport()
     with pytest.raises(StoppedError):

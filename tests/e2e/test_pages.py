@@ -47,6 +47,7 @@ def project_of(folder: Path, kind: str, age_s: float = 1.0) -> Any:
     return project
 
 
+@pytest.mark.slow
 def test_who_holds_the_gpu_is_named_and_forecasts_say_how_good_they_were(
     tmp_path: Path, open_tab: Callable[..., Any]
 ) -> None:

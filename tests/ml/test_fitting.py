@@ -110,6 +110,7 @@ def test_a_stopped_and_resumed_training_equals_an_uninterrupted_one(config: Conf
     assert max(float((expected[name] - weights[name]).abs().max()) for name in expected) < 1e-6
 
 
+@pytest.mark.slow
 def test_resume_walks_back_over_a_damaged_checkpoint(config: Config, tmp_path: Path) -> None:
     train(config, tmp_path / "work", SilentReport(), stop_after=7)
     newest = tmp_path / "work" / "checkpoint-7" / "adapter_model.safetensors"

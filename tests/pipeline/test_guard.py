@@ -343,6 +343,7 @@ def test_a_stuck_save_is_caught_by_its_own_limit_although_a_thread_beats(bench: 
     assert {"start", "first_step"} <= set(record["longest_s"]) and "save" not in record["longest_s"]
 
 
+@pytest.mark.slow
 def test_the_guard_tells_which_limit_holds_and_what_was_survived(bench: Bench) -> None:
     body = _EVENTS + (
         "tell(type='start')\ntell(type='watch', phase='load', done=0)\ntime.sleep(1.6)\n"
@@ -427,6 +428,7 @@ def spares(bench: Bench) -> list[psutil.Process]:
     return psutil.Process(bench.guards._server.pid).children()
 
 
+@pytest.mark.slow
 @linux
 def test_a_spare_guard_waits_for_its_order_and_leaves_with_its_server(bench: Bench) -> None:
     guard = bench.start("pass")

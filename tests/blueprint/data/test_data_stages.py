@@ -66,6 +66,7 @@ def _plant(project: Project) -> str:
     return str(stolen["id"])
 
 
+@pytest.mark.slow
 def test_an_exam_answer_among_the_lesson_rows_is_removed(project: Project, run_script: Run) -> None:
     _build(run_script)
     _plant(project)
@@ -73,6 +74,7 @@ def test_an_exam_answer_among_the_lesson_rows_is_removed(project: Project, run_s
     assert read_json(project.blueprint_data / "dataset.json")["removed"]["holdout_answer"] >= 1
 
 
+@pytest.mark.slow
 def test_the_gate_stops_the_run_where_the_merge_misses_a_leak(
     project: Project, run_script: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,6 +107,7 @@ def test_a_broken_lesson_stops_stage_13_with_its_place(project: Project, run_scr
     assert result.returncode == 2 and "prompt L01-04: expected_dsl line" in result.stderr
 
 
+@pytest.mark.slow
 def test_programs_by_hand_are_appended_once_and_checked_first(
     project: Project, run_script: Run, tmp_path: Path
 ) -> None:
@@ -155,6 +158,7 @@ def _record(
     }
 
 
+@pytest.mark.slow
 def test_planning_before_any_exam_exits_3(run_script: Run) -> None:
     result = run_script("13_lesson_to_training.py", "--plan-next")
     assert result.returncode == 3 and "no lesson has been examined yet" in result.stderr

@@ -97,6 +97,7 @@ def test_the_page_says_what_the_json_says(built: Project) -> None:
     assert "Tokens of tiny. 3 rows exceed 512" in card_text(counted)
 
 
+@pytest.mark.slow
 def test_lengths_are_counted_in_tokens_where_the_tokenizer_is_here(built: Project, tmp_path: Path) -> None:
     tokenizer = Tokenizer(WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = Whitespace()

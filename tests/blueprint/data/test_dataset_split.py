@@ -24,6 +24,7 @@ def rows() -> list[Row]:
     return [make_row("synthetic", "", e.instruction, e.blueprint) for e in generate(Random(21), 600)]
 
 
+@pytest.mark.slow
 def test_no_structure_is_in_both_splits_even_when_keyed_anew(rows: list[Row]) -> None:
     train, val = split(rows, 0.2, seed=1)
     assert len(train) + len(val) == len(rows) and abs(len(val) - 120) <= 10

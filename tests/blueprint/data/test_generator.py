@@ -68,11 +68,13 @@ def test_thousands_of_structures_not_ten_templates(sample: list[Example]) -> Non
     assert len({structure_key(example.blueprint) for example in sample}) > 0.8 * len(sample)
 
 
+@pytest.mark.slow
 def test_every_sensible_node_type_appears() -> None:
     drawn = {node.type for example in generate(Random(1), 2500) for node in example.blueprint.nodes()}
     assert set(load_catalog().core()) - drawn <= NOT_DRAWN
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("node_type", ["Gate", "ForEachLoop", "ClampFloat", "Event_Hit"])
 def test_focus_raises_the_share_of_a_node_type(node_type: str) -> None:
     def share(focus: dict[str, float]) -> float:

@@ -76,6 +76,7 @@ ASKED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ASKED)
 def test_a_row_that_asks_what_an_evaluation_test_asks_is_flagged(change: str, lessons: list[Lesson]) -> None:
     harmless = lesson_rows(lessons)[0]
@@ -97,6 +98,7 @@ def lessons_blueprint(row: Row) -> Blueprint:
     return blueprint
 
 
+@pytest.mark.slow
 def test_the_gate_flags_instructions_in_other_clothes(lessons: list[Lesson], exam: list[Prompt]) -> None:
     harmless = lesson_rows(lessons)[0]
     for prompt in exam:
@@ -109,6 +111,7 @@ def test_the_gate_flags_instructions_in_other_clothes(lessons: list[Lesson], exa
             assert [found.reason for found in findings] in (["instruction"], ["near_instruction"]), said
 
 
+@pytest.mark.slow
 def test_the_gate_passes_lessons_and_generated_rows_of_other_structures(lessons: list[Lesson]) -> None:
     held_out = holdout_structures(LESSONS)
     assert len(held_out) == 120
