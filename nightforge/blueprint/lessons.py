@@ -23,6 +23,7 @@ Scope = Literal["core", "catalog"]  # which prompts are taught and asked
 SCHEMA_VERSION = 1
 _LESSON_KEYS = {"schema_version", "lesson_id", "lesson_name", "description", "holdout", "prompts"}
 _PROMPT_KEYS = {"id", "category", "instruction", "expected_dsl"}
+_OPTIONAL_LESSON_KEYS = {"scope"}
 _OPTIONAL_PROMPT_KEYS = {"tier"}
 TIERS = ("trivial", "basic", "intermediate", "advanced")  # how hard a prompt is, easiest first
 _QUOTED = re.compile(r'("[^"]*")')
@@ -85,7 +86,9 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Lesson:
-    """A lesson file; `holdout` prompts are examined and never trained on."""
+    """A lesson file; `holdout` prompts are examined and never trained on. Scope `catalog`: it is written for
+    models that learn the whole catalog, with free names and long programs.
+    """
 
     lesson_id: str
     lesson_name: str
@@ -93,6 +96,7 @@ class Lesson:
     holdout: bool
     prompts: tuple[Prompt, ...]
     path: Path
+    scope: Scope = "core"
 
 
 def load_lesson(path: Path) -> Lesson:
@@ -103,7 +107,10 @@ def load_lesson(path: Path) -> Lesson:
     data = read_json(path)
     if not isinstance(data, dict):
         raise InputError(f"{path}: a lesson is a JSON object, not {type(data).__name__}")
-    _check_keys(data, _LESSON_KEYS, str(path))
+    _check_keys(data, _LESSON_KEYS, str(path), _OPTIONAL_LESSON_KEYS)
+    scope = data.get("scope", "core")
+    if scope not in ("core", "catalog"):
+        raise InputError(f"{path}: scope must be core or catalog, not {scope!r}")
     if data["schema_version"] != SCHEMA_VERSION:
         raise InputError(f"{path}: schema_version must be {SCHEMA_VERSION}, not {data['schema_version']!r}")
     if not isinstance(data["holdout"], bool):
@@ -120,7 +127,7 @@ def load_lesson(path: Path) -> Lesson:
         if ids.count(prompt_id) > 1:
             raise InputError(f"{path}: prompt id {prompt_id!r} is used twice")
     name, description = (_text(data, key, str(path)) for key in ("lesson_name", "description"))
-    return Lesson(lesson_id, name, description, data["holdout"], tuple(prompts), path)
+    return Lesson(lesson_id, name, description, data["holdout"], tuple(prompts), path, scope)
 
 
 def load_lessons(folder: Path, *, holdout: bool | None = None) -> list[Lesson]:
@@ -140,7 +147,8 @@ def load_lessons(folder: Path, *, holdout: bool | None = None) -> list[Lesson]:
 
 
 def within_scope(lessons: Sequence[Lesson], scope: Scope) -> list[Lesson]:
-    """Keep the prompts of a scope, `core` or the whole `catalog`; a file without any such prompt is left out.
+    """Keep the prompts of a scope: all for `catalog`; for `core` those that keep to the core of the catalog,
+    in files written for it.
 
     Raises InputError when no prompt is left.
     """
@@ -149,6 +157,7 @@ def within_scope(lessons: Sequence[Lesson], scope: Scope) -> list[Lesson]:
     kept = [
         replace(lesson, prompts=tuple(prompt for prompt in lesson.prompts if prompt.level == "core"))
         for lesson in lessons
+        if lesson.scope == "core"
     ]
     kept = [lesson for lesson in kept if lesson.prompts]
     if not kept:

@@ -210,7 +210,7 @@ class Exam(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     include_base: Annotated[bool, doc("score the base model without adapter as well")] = True
     scope: Annotated[
         Literal["core", "catalog"],
-        doc("prompts taught and asked: core: whose answer keeps to the core of the catalog; catalog: all"),
+        doc("prompts taught and asked: core: those written for the core of the catalog; catalog: all"),
     ] = "catalog"
     limit: Annotated[Index, doc("prompts asked at most, spread over all files; 0: all")] = 0
 

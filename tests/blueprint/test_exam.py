@@ -151,7 +151,10 @@ def test_a_limit_takes_prompts_from_every_file(project: Project) -> None:
 def test_the_scope_core_asks_only_what_keeps_to_the_core_of_the_catalog(project: Project) -> None:
     everything = choose_prompts(Config(), project, Request())
     core = choose_prompts(Config(exam=Exam(scope="core")), project, Request())
-    assert core == [prompt for prompt in everything if prompt.level == "core"]
+    wide = {lesson.lesson_id for lesson in load_lessons(project.lessons) if lesson.scope == "catalog"}
+    assert wide == {"exam_03", *(f"lesson_{n:02}" for n in range(7, 13))}
+    expected = [p for p in everything if p.level == "core" and p.lesson_id not in wide]
+    assert core == expected and len(core) == 180
     assert [prompt.id for prompt in core[:60]] == [f"X0{n}-{k:02d}" for n in (1, 2) for k in range(1, 31)]
     assert {prompt.level for prompt in everything} == {"core", "more"}
 
