@@ -14,6 +14,7 @@ from typing import Any
 from nightforge.blueprint.card_text import card_text
 from nightforge.blueprint.catalog import load_catalog
 from nightforge.blueprint.leak import Holdout
+from nightforge.blueprint.lessons import load_lessons
 from nightforge.blueprint.merging import CAPPED_KINDS, Merged
 from nightforge.blueprint.parser import parse
 from nightforge.blueprint.rows import KINDS, Row, rows_hash
@@ -53,7 +54,7 @@ def make_card(
         "rows": {"total": len(rows), "train": len(train), "val": len(val)},
         "sources": _sources(train, val, merged),
         "removed": merged.reasons,
-        "coverage": _coverage(train, merged, holdout),
+        "coverage": _coverage(train, merged, _examined(project, config)),
         "lengths": _lengths(rows, config, project),
         "duplicates": _duplicates(merged),
         "cap": {
@@ -90,12 +91,23 @@ def _sources(train: Sequence[Row], val: Sequence[Row], merged: Merged) -> list[d
     return found
 
 
-def _coverage(train: Sequence[Row], merged: Merged, holdout: Holdout) -> dict[str, Any]:
+def _examined(project: Project, config: Config) -> set[str]:
+    """Return the node types that the exams of this configuration ask for."""
+    core = config.exam.scope == "core"
+    prompts = [
+        prompt
+        for exam in load_lessons(project.lessons, holdout=True)
+        for prompt in exam.prompts
+        if not core or (exam.scope, prompt.level) == ("core", "core")
+    ]
+    return {node.type for prompt in prompts for node in prompt.blueprint.nodes()}
+
+
+def _coverage(train: Sequence[Row], merged: Merged, asked: set[str]) -> dict[str, Any]:
     """Rows that use each node type, against the catalog and against what the exams ask for."""
     catalog = load_catalog()
     used = Counter(name for row in train for name in set(merged.types[row.hash]))
     known = {name: used[name] for name in catalog.nodes}
-    asked = {name for question in holdout.questions for name in question.node_types}
     return {
         "catalog": len(known),
         "used": sum(count > 0 for count in known.values()),

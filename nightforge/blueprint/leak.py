@@ -24,8 +24,7 @@ NEAR_DUPLICATE = 0.8  # Jaccard similarity of word triples above which two instr
 class Question:
     """A prompt that must stay unseen: the set it belongs to, its id and its words; an exam has an answer too.
 
-    `structure` and `content` are the keys of the answer and `node_types` what it uses; a test that is graded
-    without an answer has none.
+    `structure` and `content` are the keys of the answer; a test that is graded without an answer has none.
     """
 
     held_by: str
@@ -33,7 +32,6 @@ class Question:
     instruction: str
     structure: str = ""
     content: str = ""
-    node_types: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +86,6 @@ class Holdout:
                 p.instruction,
                 p.structure,
                 content_key(p.blueprint),
-                frozenset(node.type for node in p.blueprint.nodes()),
             )
             for lesson in lessons
             if lesson.holdout
