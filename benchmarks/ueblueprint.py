@@ -21,6 +21,7 @@ import tarfile
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -32,7 +33,7 @@ from nightforge.blueprint.clipboard.translate import translate  # noqa: E402
 from nightforge.blueprint.clipboard.writer import WrittenText, write_graphs  # noqa: E402
 from nightforge.blueprint.graph import Blueprint  # noqa: E402
 from nightforge.blueprint.parser import parse  # noqa: E402
-from nightforge.blueprint.synthesis.generate import generate  # noqa: E402
+from nightforge.blueprint.synthesis.grown import Request, grow  # noqa: E402
 
 PACKAGE, VERSION = "ueblueprint", "3.0.0"
 ADDRESS = "http://ueblueprint.test"
@@ -192,7 +193,7 @@ def main() -> int:
 
     groups: dict[str, Iterable[Case]] = {"lessons and exams": lesson_cases()}
     if args.generated:
-        pairs = generate(Random(17), args.generated)
+        pairs = islice(grow(Random(17), Request()), args.generated)
         groups["generated"] = (case_of(f"generated {n}", pair.blueprint) for n, pair in enumerate(pairs))
     if args.texts:
         groups[f"texts of {args.texts.name}, re-written"] = text_cases(args.texts)
