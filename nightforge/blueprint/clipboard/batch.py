@@ -62,7 +62,10 @@ def find_inputs(sources: Sequence[str], endings: tuple[str, ...], output: Path) 
             continue
         path = Path(source)
         if not path.exists():
-            raise InputError(f"{path} is missing")
+            raise InputError(
+                f"{path} is missing; name texts copied from the editor, or folders of them",
+                next_command="python scripts/05_auto_translate_export.py TEXT_OR_FOLDER... --output out",
+            )
         folder = path if path.is_dir() else path.parent
         _refuse_output(output, folder, path.is_dir())
         found += [str(path)] if path.is_file() else [str(item) for item in _files(path, endings)]
