@@ -92,10 +92,24 @@ def test_every_node_type_of_the_catalog_can_be_asked_for() -> None:
 
 
 @pytest.mark.slow
-def test_every_node_type_of_the_catalog_occurs_in_a_few_thousand_programs() -> None:
+def test_every_node_type_of_the_catalog_occurs_in_a_few_thousand_programs(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     counts = Counter(name for e in drawn(3000) for name in {node.type for node in e.blueprint.nodes()})
     assert set(load_catalog().nodes) <= set(counts)
     assert min(counts[name] for name in load_catalog().nodes) >= 3
+    assert not caplog.records, caplog.text  # no pair was left out for a defect
+
+
+def test_a_defect_costs_a_pair_and_not_the_run(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers = iter([["a lie"]])
+    module = "nightforge.blueprint.synthesis.grown.generate.problems"
+    monkeypatch.setattr(module, lambda instruction, blueprint: next(answers, []))
+    assert len(drawn(2)) == 2
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "a lie" in caplog.text
 
 
 def test_hardly_two_programs_have_the_same_structure(sample: list[Example]) -> None:

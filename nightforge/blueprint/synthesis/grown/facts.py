@@ -324,8 +324,14 @@ def _fragments(node: NodeType) -> re.Pattern[str]:
             continue
         for match in SLOT.finditer(template):
             kept.update(dict.fromkeys(word for word in (match["yes"], match["no"]) if word))
-    words = "|".join(re.escape(text) for text in sorted(kept, key=len, reverse=True))
-    return re.compile(rf"(?<!\w)(?:{words})(?!\w)")
+    words = "|".join(_as_words(text) for text in sorted(kept, key=len, reverse=True))
+    return re.compile(f"(?:{words})")
+
+
+def _as_words(text: str) -> str:
+    """Return a pattern for a text that begins and ends where a word does; a mark may follow a word."""
+    before, after = (r"\b" if re.match(r"\w", end) else "" for end in (text[0], text[-1]))
+    return before + re.escape(text) + after
 
 
 @by_name
