@@ -114,7 +114,7 @@ def _level(rng: Random, difficulty: str) -> Level:
 def finish(rng: Random, tree: Tree, patterns: tuple[str, ...]) -> Example:
     """Build and say a tree.
 
-    Raises Defect, a mistake of this package, for a program that fails a check or a text that does not state it.
+    Raises Defect, a mistake of this package, where a program fails a check or its text does not state it.
     """
     blueprint = to_blueprint(tree)
     instruction = instruct(tree, Names(rng, 0.0))
