@@ -41,9 +41,9 @@ def reader() -> Iterator[Any]:
 
 
 def test_lessons_and_exams_are_shown_whole(reader: bench.Reader) -> None:
-    """Every fourth program; `benchmarks/ueblueprint.py` shows all of them."""
-    seen = [reader.see(case) for case in list(bench.lesson_cases())[::4]]
-    assert len(seen) >= 45
+    """Every eighth program; `benchmarks/ueblueprint.py` shows all of them."""
+    seen = [reader.see(case) for case in list(bench.lesson_cases())[::8]]
+    assert len(seen) >= 40
     assert [entry for entry in seen if not entry.agrees] == []
 
 
