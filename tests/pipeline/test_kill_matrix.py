@@ -1,7 +1,7 @@
 """Orchestrator, guard and stage killed at every named place of a run: the same command again reaches the same
 end, what was done is not done again, and nothing is left. # ops 17, row 1
 
-By default every fourth place; NIGHTFORGE_FAILPOINTS=each: each place once, =all: each time it is passed.
+By default every third place; NIGHTFORGE_FAILPOINTS=each: each place once, =all: each time it is passed.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def chosen(lines: list[str]) -> Iterator[str]:
         yield from lines
         return
     first = list({line.rpartition(" ")[0]: line for line in reversed(lines)}.values())
-    yield from first if how == "each" else first[::4]
+    yield from first if how == "each" else first[::3]
 
 
 def outcome(tiny: TinyProject) -> dict[str, object]:
