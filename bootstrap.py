@@ -20,7 +20,13 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 STAMP = VENV / "nightforge.json"
 # Distribution names whose import name differs.
-IMPORT_NAMES = {"nvidia-ml-py": "pynvml", "pytest": "pytest"}
+IMPORT_NAMES = {
+    "nvidia-ml-py": "pynvml",
+    "pytest": "pytest",
+    "pytest-xdist": "xdist",
+    "scikit-learn": "sklearn",
+    "PyWavelets": "pywt",
+}
 
 
 def ensure(script, extra=None):

@@ -33,6 +33,7 @@ ALLOWED = {
     "web": {"web", "config", "core"},
     "ml": {"ml", "config", "core"},
     "blueprint": {"blueprint", "ml", "config", "core"},
+    "anomaly": {"anomaly", "ml", "config", "core"},
 }
 TORCH_FREE = ("core", "config", "pipeline", "backup", "web")
 

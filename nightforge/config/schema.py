@@ -11,15 +11,12 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from nightforge.config.anomaly import Anomaly, PatchTst, SwinMae, anomaly_contradictions, doc
+
 Count = Annotated[int, Meta(ge=1)]
 Index = Annotated[int, Meta(ge=0)]
 Positive = Annotated[float, Meta(gt=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
-
-
-def doc(text: str) -> Meta:
-    """Attach the sentence that docs/config.md prints for a setting."""
-    return Meta(description=text)
 
 
 class Hardware(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -347,6 +344,9 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     synthetic: Synthetic = msgspec.field(default_factory=Synthetic)
     notify: Notify = msgspec.field(default_factory=Notify)
     ladder: Ladder = msgspec.field(default_factory=Ladder)
+    patchtst: PatchTst = msgspec.field(default_factory=PatchTst)
+    swinmae: SwinMae = msgspec.field(default_factory=SwinMae)
+    anomaly: Anomaly = msgspec.field(default_factory=Anomaly)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values; `load_config` accepts them back."""
@@ -399,4 +399,4 @@ def contradictions(config: Config) -> list[str]:
         found.append(
             "exam.lessons and exam.holdout are both false; the exam would ask nothing, set one to true"
         )
-    return found
+    return found + anomaly_contradictions(config.patchtst, config.swinmae, config.anomaly)

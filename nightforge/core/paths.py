@@ -50,6 +50,14 @@ class Project:
         return self.data / "blueprint"
 
     @property
+    def anomaly_data(self) -> Path:
+        return self.data / "anomaly"
+
+    @property
+    def anomaly_results(self) -> Path:
+        return self.results / "anomaly"
+
+    @property
     def models(self) -> Path:
         return self.root / "models"
 
