@@ -3,8 +3,12 @@
 By hand  python run_tests.py            the default tests, under 3 minutes on two cores
          python run_tests.py --all      the slow ones as well, as CI does
          python run_tests.py tests/web  anything pytest takes
+
+Up to four processes share the tests, since most of them wait for processes of their own; `-n 0` keeps them in
+one, for a debugger.
 """
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +22,8 @@ def main() -> int:
     arguments = sys.argv[1:]
     if "--all" in arguments:
         arguments = [argument for argument in arguments if argument != "--all"] + ["-m", "not gpu"]
+    if not any(argument.startswith(("-n", "--pdb")) for argument in arguments):
+        arguments = ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "worksteal", *arguments]
     command = [sys.executable, "-m", "pytest", *arguments]
     return subprocess.call(command, cwd=Path(__file__).resolve().parent)
 
