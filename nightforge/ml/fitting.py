@@ -7,7 +7,6 @@ not weigh more than long ones, and a smaller micro-batch with more accumulation 
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,29 +16,16 @@ from typing import Any
 import torch
 from torch.utils.data import RandomSampler, Sampler
 from transformers import Trainer, TrainingArguments
-from transformers.trainer_callback import PrinterCallback
 
 from nightforge.config.schema import Training
-from nightforge.core.errors import DiskFullError, NumericError, OutOfMemory, StoppedError
-from nightforge.core.failures import class_of
-from nightforge.core.inject import fire
 from nightforge.core.reporting import Report
 from nightforge.core.room import Reserve
-from nightforge.ml import checkpoints
 from nightforge.ml.adapters import folded
 from nightforge.ml.batching import LengthGrouped, RightPad, Rows
-from nightforge.ml.callbacks import (
-    FiniteLoss,
-    ProveResume,
-    ReportPhases,
-    ReportProgress,
-    StopAtBoundary,
-    curve_values,
-)
+from nightforge.ml.callbacks import curve_values
 from nightforge.ml.chat import Example, pad_id
 from nightforge.ml.muon import Muon
-from nightforge.ml.oom import memory_of
-from nightforge.ml.spill import SpillWatch, probe
+from nightforge.ml.trainer import Saving, Watchers, WholeTrainer, find_start, run_training
 
 
 @dataclass(frozen=True)
@@ -72,15 +58,13 @@ class Fitted:
     checkpoint_bytes: int = 0
 
 
-class ExactTrainer(Trainer):
-    """The Trainer with our row order and with checkpoints that are whole or not there."""
+class ExactTrainer(WholeTrainer):
+    """The Trainer with our row order and our optimizers."""
 
-    def __init__(self, *, plan: Plan, report: Report, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, *, plan: Plan, **kwargs: Any) -> None:
+        saving = Saving(plan.work_dir, plan.facts, plan.settings.keep_checkpoints, plan.reserve)
+        super().__init__(saving=saving, **kwargs)
         self._plan = plan
-        self.checkpoint_bytes = 0  # of the last one
-        self._report = report
-        self.finite = FiniteLoss()
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int] | None:
         rows: Any = train_dataset if train_dataset is not None else self.train_dataset
@@ -100,63 +84,6 @@ class ExactTrainer(Trainer):
             self.optimizer = Muon(learning, lr=settings.learning_rate, weight_decay=decay)
         return super().create_optimizer(model)
 
-    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
-        step = self.state.global_step + 1
-        fire("step", step, torch.OutOfMemoryError)
-        loss = super().training_step(model, inputs, num_items_in_batch)
-        self.finite.see(step, bool(torch.isfinite(loss)))
-        return loss
-
-    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
-        with memory_of("eval"):
-            fire("eval", self.state.global_step, torch.OutOfMemoryError)
-            return super().evaluate(*args, **kwargs)
-
-    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
-        if checkpoint is not None:
-            fire("restore", self.state.global_step, torch.OutOfMemoryError)
-        super()._load_optimizer_and_scheduler(checkpoint)
-
-    def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        work = self._plan.work_dir
-        partial_root = work / "saving.partial"
-        shutil.rmtree(partial_root, ignore_errors=True)
-        room_after = checkpoints.room_to_save(work, self._expected_bytes(), self._plan.reserve)
-        try:
-            self._save_whole(partial_root, model, trial)
-        except Exception as error:
-            full = checkpoints.full_disk(error, work)
-            shutil.rmtree(partial_root, ignore_errors=True)  # the room it took is what the others need now
-            if full is None:
-                raise
-            raise full from error
-        checkpoints.keep_newest(work, self._plan.settings.keep_checkpoints)
-        self.checkpoint_bytes = checkpoints.last_bytes(work)
-        if not room_after and self.state.global_step < self.state.max_steps:
-            raise DiskFullError(
-                f"no room for another checkpoint in {work}; saved at step {self.state.global_step}",
-                next_command="free some space; the run goes on by itself",
-            )
-
-    def _save_whole(self, partial_root: Path, model: Any, trial: Any) -> None:
-        final = self.args.output_dir
-        fire("save", self.state.global_step)
-        self.args.output_dir = str(partial_root)  # the Trainer writes checkpoint-N below this folder
-        try:
-            super()._save_checkpoint(model, trial)
-        finally:
-            self.args.output_dir = final
-        step = self.state.global_step
-        name = f"checkpoint-{step}"
-        checkpoints.seal(partial_root / name, self._plan.work_dir / name, {**self._plan.facts, "step": step})
-        self._report.mark(step, "steps")
-
-    def _expected_bytes(self) -> int:
-        """Return the size of the next checkpoint: that of the last, or weights and two moments."""
-        trained: Any = self.model
-        weights = sum(p.numel() * p.element_size() for p in trained.parameters() if p.requires_grad)
-        return checkpoints.last_bytes(self._plan.work_dir) or 3 * weights
-
 
 def fit(
     model: Any,
@@ -173,60 +100,31 @@ def fit(
     step.
     """
     train, held_out = rows
-    plan.work_dir.mkdir(parents=True, exist_ok=True)
-    checkpoint = checkpoints.newest_complete(plan.work_dir, plan.facts, report.message)
-    resumed_from = checkpoints.step_of(checkpoint) if checkpoint else 0
-    if checkpoint:
-        report.message(f"resuming at step {resumed_from} from {checkpoint.name}")
-    report.mark(resumed_from, "steps", resumed=True)
-    stop, spill = StopAtBoundary(should_stop), SpillWatch(report, probe())
-    arguments = _arguments(plan, has_eval=bool(held_out))
+    start = find_start(Saving(plan.work_dir, plan.facts, plan.settings.keep_checkpoints), report)
+    watchers = Watchers(report, should_stop, start)
     trainer = ExactTrainer(
         plan=plan,
         report=report,
         model=model,
-        args=arguments,
+        args=_arguments(plan, has_eval=bool(held_out)),
         train_dataset=Rows(train),
         eval_dataset=Rows(held_out) if held_out else None,
         data_collator=RightPad(pad_id(tokenizer)),
-        callbacks=[ReportProgress(report), stop, spill, ProveResume(resumed_from), ReportPhases(report)],
+        callbacks=watchers.callbacks(),
     )
-    trainer.remove_callback(PrinterCallback)
     started = time.monotonic()
-    with folded(model), memory_of("train"):
-        _train(trainer, checkpoint, plan.work_dir)
-    if stop.stopped:
-        raise StoppedError(
-            f"training stopped at step {trainer.state.global_step} of {trainer.state.max_steps}; "
-            "checkpoint saved",
-            next_command="python launch_pipeline.py --resume",
-        )
-    if spill.found:
-        raise OutOfMemory(spill.found, kind="oom_train")
+    with folded(model):
+        run_training(trainer, start.checkpoint, plan.work_dir)
+    watchers.judge(trainer)
     return Fitted(
         steps=trainer.state.global_step,
         seconds=time.monotonic() - started,
         train=_curve(trainer, "loss"),
         eval=_curve(trainer, "eval_loss"),
         lr=_curve(trainer, "lr"),
-        resumed_from=resumed_from,
+        resumed_from=start.step,
         checkpoint_bytes=trainer.checkpoint_bytes,
     )
-
-
-def _train(trainer: ExactTrainer, checkpoint: Path | None, work_dir: Path) -> None:
-    """Run the training loop; a checkpoint that proves useless is set aside, so that the next attempt takes
-    the one before.
-    """
-    try:
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    except NumericError:
-        checkpoints.set_aside_from(work_dir, trainer.finite.first_bad)
-        raise
-    except Exception as error:
-        if checkpoint is not None and class_of(error) == "checkpoint_bad":
-            checkpoints.set_aside_from(work_dir, checkpoints.step_of(checkpoint))
-        raise
 
 
 def _arguments(plan: Plan, has_eval: bool) -> TrainingArguments:

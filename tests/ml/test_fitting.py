@@ -140,7 +140,7 @@ def test_accumulation_takes_the_same_steps_as_one_large_batch(config: Config, tm
 def test_a_gpu_that_spills_ends_the_attempt_as_out_of_memory_with_its_checkpoint(
     config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nightforge.ml.fitting.probe", lambda: lambda: (1, 1000))
+    monkeypatch.setattr("nightforge.ml.trainer.probe", lambda: lambda: (1, 1000))
     monkeypatch.setattr(spill, "_STEPS", 2)
     moments = itertools.accumulate(itertools.chain([0.0] + [1.0] * 9, itertools.repeat(100.0)))
     monkeypatch.setattr(spill, "time", SimpleNamespace(monotonic=lambda: next(moments)))
