@@ -290,6 +290,7 @@ def _pending(spec: StageSpec) -> StageState:
         kind=spec.kind,
         reads=spec.reads,
         writes=spec.writes,
+        nodes=spec.nodes,
     )
 
 

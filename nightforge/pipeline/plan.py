@@ -19,6 +19,7 @@ from nightforge.pipeline.registry import (
 
 if TYPE_CHECKING:
     from nightforge.config import Config
+    from nightforge.config.anomaly import PatchTst, SwinMae
 
 
 class Plan(NamedTuple):
@@ -68,7 +69,7 @@ def build_plan(
 
 def _of_streams(rows: Sequence[StageSpec], config: Config) -> tuple[StageSpec, ...]:
     """Leave out what belongs to a stream that is not enabled, and put in where its own files are."""
-    settings = {"patchtst": config.patchtst, "swinmae": config.swinmae}
+    settings: dict[str, PatchTst | SwinMae] = {"patchtst": config.patchtst, "swinmae": config.swinmae}
     places = {
         usual: (given,) if isinstance(given, str) else given
         for stream, (train, test) in RAW_DATA.items()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nightforge.config import Config
+from nightforge.config.anomaly import PatchTst, SwinMae
 from nightforge.config.sources import SYNTHETIC, Resolved, files_of, resolve
 from nightforge.core.paths import Project
 
@@ -15,7 +16,7 @@ _SHOWN = 3  # file names; the rest is counted
 
 def resolve_streams(project: Project, config: Config) -> dict[str, Resolved]:
     """Say for each enabled stream where its data come from; raises InputError for a path without files."""
-    settings = {"patchtst": config.patchtst, "swinmae": config.swinmae}
+    settings: dict[str, PatchTst | SwinMae] = {"patchtst": config.patchtst, "swinmae": config.swinmae}
     return {name: resolve(project.root, name, part.data) for name, part in settings.items() if part.enabled}
 
 
