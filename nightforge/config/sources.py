@@ -29,18 +29,24 @@ class Resolved(NamedTuple):
 
 
 def files_of(root: Path, patterns: Iterable[str] | str) -> list[Path]:
-    """Return the files that globs find, from `root`, `**` allowed; a folder stands for the files in it.
+    """Return the files that globs find, from `root`, `**` allowed; a folder stands for everything below it.
 
     Sorted, each file once even where two patterns or a link lead to it.
     """
     found: dict[Path, Path] = {}
     for pattern in (patterns,) if isinstance(patterns, str) else patterns:
-        for name in sorted(glob.glob(str(Path(pattern).expanduser()), root_dir=root, recursive=True)):
-            path = root / name
-            for file in sorted(path.iterdir()) if path.is_dir() and not _has_wildcard(pattern) else [path]:
-                if file.is_file():
-                    found.setdefault(file.resolve(), file)
+        for path in _paths(root / Path(pattern).expanduser()):
+            if path.is_file():
+                found.setdefault(path.resolve(), path)
     return sorted(found.values())
+
+
+def _paths(pattern: Path) -> list[Path]:
+    if pattern.is_dir():
+        return sorted(pattern.rglob("*"))
+    if pattern.exists():  # a name may hold brackets
+        return [pattern]
+    return sorted(Path(name) for name in glob.iglob(str(pattern), recursive=True))
 
 
 def resolve(root: Path, name: str, data: SensorData | VibrationData) -> Resolved:
@@ -65,10 +71,6 @@ def resolve(root: Path, name: str, data: SensorData | VibrationData) -> Resolved
         f"{name}.data.path {_words(data.path)} finds no {' or '.join(sorted(endings))} file below {root}",
         next_command=f"correct {name}.data.path (docs/anomaly.md), or --set {name}.data.source=synthetic",
     )
-
-
-def _has_wildcard(pattern: str) -> bool:
-    return any(sign in pattern for sign in "*?[")
 
 
 def _words(patterns: Iterable[str] | str) -> str:
