@@ -1,4 +1,7 @@
-"""Versions of trained adapters: `models/blueprint-lora-vN`, compared as numbers."""
+"""Versions of what was trained: `models/blueprint-lora-vN`, `patchtst-vN` and so on, compared as numbers.
+
+Without a prefix each function speaks of the adapters of the blueprint track.
+"""
 
 from __future__ import annotations
 
@@ -10,46 +13,60 @@ from nightforge.core.atomic import read_json, sha256_file, write_json
 from nightforge.core.errors import InputError
 
 PREFIX = "blueprint-lora-v"
+# stream of the anomaly track -> its trained model, and its detectors with their thresholds
+MODEL_PREFIX = {"patchtst": "patchtst-v", "swinmae": "swin-mim-v"}
+DETECTOR_PREFIX = {stream: f"anomaly-{stream}-v" for stream in MODEL_PREFIX}
 MANIFEST = "manifest.json"
-_NAME = re.compile(re.escape(PREFIX) + r"(\d+)")
 
 
-def adapter_dir(models: Path, version: int) -> Path:
-    """Return the folder of one adapter version."""
-    return models / f"{PREFIX}{version}"
+def adapter_dir(models: Path, version: int, prefix: str = PREFIX) -> Path:
+    """Return the folder of one version."""
+    return models / f"{prefix}{version}"
 
 
-def version_of(folder: Path) -> int:
+def version_of(folder: Path, prefix: str = PREFIX) -> int:
     """Read the number from a folder name such as `blueprint-lora-v12`."""
-    match = _NAME.fullmatch(folder.name)
+    match = _match(prefix, folder.name)
     if match is None:
-        raise InputError(f"{folder} is not an adapter folder; its name must be {PREFIX}<number>")
+        raise InputError(f"{folder} is not an adapter folder; its name must be {prefix}<number>")
     return int(match.group(1))
 
 
-def list_versions(models: Path) -> list[int]:
-    """Return the numbers of all complete adapters, ascending; v10 comes after v9."""
+def list_versions(models: Path, prefix: str = PREFIX) -> list[int]:
+    """Return the numbers of all complete versions, ascending; v10 comes after v9."""
     if not models.is_dir():
         return []
-    found = (_NAME.fullmatch(entry.name) for entry in models.iterdir() if (entry / MANIFEST).is_file())
+    found = (_match(prefix, entry.name) for entry in models.iterdir() if (entry / MANIFEST).is_file())
     return sorted(int(match.group(1)) for match in found if match)
 
 
-def latest(models: Path) -> int | None:
+def latest(models: Path, prefix: str = PREFIX) -> int | None:
     """Return the highest complete version, or None when nothing is trained yet."""
-    versions = list_versions(models)
+    versions = list_versions(models, prefix)
     return versions[-1] if versions else None
 
 
-def next_version(models: Path) -> int:
-    """Return a number no complete or partial adapter has used."""
+def latest_of(models: Path, name: str) -> int | None:
+    """Return the highest complete version of the family that a project path such as `models/patchtst-vN/`
+    names; any other path speaks of adapters.
+    """
+    family = re.match(r"models/([a-z-]+-v)N", name)
+    return latest(models, family.group(1) if family else PREFIX)
+
+
+def next_version(models: Path, prefix: str = PREFIX) -> int:
+    """Return a number no complete or partial version has used."""
     taken = [0]
     if models.is_dir():
         for entry in models.iterdir():
-            match = re.match(re.escape(PREFIX) + r"(\d+)", entry.name)
+            match = re.match(re.escape(prefix) + r"(\d+)", entry.name)
             if match:
                 taken.append(int(match.group(1)))
     return max(taken) + 1
+
+
+def _match(prefix: str, name: str) -> re.Match[str] | None:
+    return re.fullmatch(re.escape(prefix) + r"(\d+)", name)
 
 
 def hash_files(folder: Path, skip: tuple[str, ...] = (MANIFEST,)) -> dict[str, str]:

@@ -22,6 +22,9 @@ _ROW_BYTES = 2_000  # of all data files together, per generated row; measured 1,
 _RESULTS = 32 * MB  # exams, evaluations, reports, hub data
 _TEMPORARY = 32 * MB
 _RECORDS = 8 * MB  # journal, events, state, attempts' records of a run
+_PREPARED = 8  # prepared rows, generated files and images per byte of the user's own; measured 2 to 6
+_DETECTORS = 32 * MB  # fitted detectors of both streams: matrices and the forest's training rows
+_GENERATED = 24 * MB  # what the generators write without any file of the user's
 _FILES_PER_STAGE, _FILES_PER_CHECKPOINT, _FILES_BESIDES = 8, 12, 200
 
 
@@ -54,6 +57,7 @@ class Facts(NamedTuple):
     backup_files: int = 0  # files in the newest snapshot
     reserve_missing: int = 0  # of the reserve file; what is there has been paid for
     logs_there: int = 0  # bytes of all stage logs, counted by the cap of all logs
+    raw_bytes: int = 0  # of the files that the streams of the anomaly track read
 
 
 class Need(NamedTuple):
@@ -126,6 +130,8 @@ def shape_from_config(value: Mapping[str, Any]) -> Shape | None:
 
 def predict(config: Config, plan: Plan, facts: Facts) -> tuple[Need, ...]:
     """Return what a run of this plan needs at each place: project, model cache, temporary folder, mirror."""
+    if not plan.language_model:
+        return _predict_streams(config, plan, facts)
     numbers = {stage.number for stage in plan.stages}
     trains, backs_up = "04" in numbers, "16" in numbers and config.backup.enabled
     adapter = facts.adapter_bytes or adapter_bytes(facts.shape, config)
@@ -137,31 +143,65 @@ def predict(config: Config, plan: Plan, facts: Facts) -> tuple[Need, ...]:
     growth = facts.backup_bytes
     if growth is None:
         growth = adapter + data + _RESULTS
-    stage_logs = len(plan.stages) * config.disk.stage_log_mb * MB
-    logs = max(0, min(stage_logs, config.disk.all_logs_mb * MB - facts.logs_there))
-    snapshots = sum(stage.number == "16" for stage in plan.stages)
     checkpoints = max(0, kept * checkpoint - facts.checkpoints_there) if trains else 0
     project = {
         "checkpoints": checkpoints,
         "adapter": adapter if trains else 0,
         "base model": 0 if config.model.source == "hub" else base,
         "data and results": data + _RESULTS,
-        "logs": logs + _RECORDS,
-        "reserve": facts.reserve_missing,
     }
+    needs = _everywhere(config, plan, facts, project, growth if backs_up else 0)
+    if config.model.source == "hub" and base:
+        needs.append(Need("model cache", {"base model": base}, 100))
+    return tuple(needs)
+
+
+def _predict_streams(config: Config, plan: Plan, facts: Facts) -> tuple[Need, ...]:
+    """Return what a run of the anomaly track needs: copies of the data, and models that are small."""
+    numbers = {stage.number for stage in plan.stages}
+    kept = config.training.keep_checkpoints + 1
+    models = stream_checkpoint_bytes(config) + _DETECTORS
+    project = {
+        "prepared data": _GENERATED + _PREPARED * facts.raw_bytes if "21" in numbers else 0,
+        "checkpoints": kept * stream_checkpoint_bytes(config) if numbers & {"22", "23"} else 0,
+        "models": models if numbers & {"22", "23", "24"} else 0,
+        "results": _RESULTS,
+    }
+    backs_up = "16" in numbers and config.backup.enabled
+    return tuple(_everywhere(config, plan, facts, project, models + _RESULTS if backs_up else 0))
+
+
+def stream_checkpoint_bytes(config: Config) -> int:
+    """Return the size of a checkpoint of both streams' models: weights and AdamW's two moments, float32.
+
+    A transformer layer of width d and feed-forward width f has about 4 d^2 + 2 d f weights.
+    """
+    sensor, vibration = config.patchtst.model, config.swinmae.model
+    numbers = sensor.num_layers * (4 * sensor.d_model**2 + 2 * sensor.d_model * sensor.ff_dim)
+    for stage, depth in enumerate(vibration.depths):
+        numbers += 12 * depth * (vibration.embed_dim * 2**stage) ** 2  # f is 4 d, patches merged on top
+    return 3 * 4 * 2 * numbers + MB
+
+
+def _everywhere(
+    config: Config, plan: Plan, facts: Facts, project: dict[str, int], backups: int
+) -> list[Need]:
+    """Add what every run writes: logs, reserve, temporary files, snapshots and their mirror."""
+    stage_logs = len(plan.stages) * config.disk.stage_log_mb * MB
+    logs = max(0, min(stage_logs, config.disk.all_logs_mb * MB - facts.logs_there))
+    kept = config.training.keep_checkpoints + 1
+    project = {**project, "logs": logs + _RECORDS, "reserve": facts.reserve_missing}
     files = _FILES_BESIDES + _FILES_PER_STAGE * len(plan.stages) + _FILES_PER_CHECKPOINT * kept
     needs = [
         Need("project", _positive(project), files),
         Need("temporary folder", {"temporary files": _TEMPORARY}, 100),
     ]
-    if backs_up:
-        backup = {"backups": growth}
-        needs.append(Need("backups", backup, snapshots * (facts.backup_files + 40)))
-        if config.backup.mirror:
-            needs.append(Need("mirror", backup, snapshots * (facts.backup_files + 40)))
-    if config.model.source == "hub" and base:
-        needs.append(Need("model cache", {"base model": base}, 100))
-    return tuple(needs)
+    snapshots = sum(stage.number == "16" for stage in plan.stages)
+    if backups:
+        places = ("backups", "mirror") if config.backup.mirror else ("backups",)
+        count = snapshots * (facts.backup_files + 40)
+        needs += [Need(place, {"backups": backups}, count) for place in places]
+    return needs
 
 
 def _positive(parts: dict[str, int]) -> dict[str, int]:

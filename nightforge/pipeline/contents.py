@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 import nightforge
 from nightforge.config import Config
 from nightforge.config.schema import Ladder
+from nightforge.config.sources import files_of
 from nightforge.core.atomic import write_json
 from nightforge.core.clock import utc_now
 from nightforge.core.fingerprints import Fingerprints
 from nightforge.core.paths import Project
 from nightforge.core.records import order_path, read_object
-from nightforge.core.versions import latest
+from nightforge.core.versions import latest_of
 from nightforge.pipeline.plan import Plan
 from nightforge.pipeline.registry import StageSpec
 from nightforge.pipeline.runs import package_versions
@@ -146,7 +147,7 @@ class Contents:
 
     def _package_versions(self) -> dict[str, str]:
         if self._versions is None:
-            self._versions = package_versions()
+            self._versions = package_versions(self._folder.name)
         return self._versions
 
     def _outputs_differ(self, record: Mapping[str, Any]) -> str:
@@ -157,12 +158,22 @@ class Contents:
         return ""
 
     def _named(self, names: Iterable[str]) -> list[str]:
-        """Put the newest adapter version in for `vN`."""
-        names = list(names)
-        if not any("vN" in name for name in names):
-            return names
-        version = latest(self._project.models)
-        return [name.replace("vN", f"v{version or 0}") for name in names]
+        """Put the newest version in for `vN`, the newest decisions for `<label>`, files for a pattern."""
+        found: list[str] = []
+        for name in names:
+            if "vN" in name:
+                name = name.replace("vN", f"v{latest_of(self._project.models, name) or 0}")
+            if "<label>" in name:
+                newest = read_object(self._project.anomaly_results / "latest.json") or {}
+                name = name.replace("<label>", str(newest.get("label", "none")))
+            found += self._files(name)
+        return found
+
+    def _files(self, name: str) -> list[str]:
+        root = self._project.root
+        if name.endswith("/") or not (any(sign in name for sign in "*?[") or (root / name).is_dir()):
+            return [name]
+        return [self._project.relative(file) for file in files_of(root, name)]
 
     def _path(self, spec: StageSpec) -> Path:
         return self._folder / f"{spec.key}.json"

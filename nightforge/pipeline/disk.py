@@ -16,7 +16,7 @@ from nightforge.config import Config
 from nightforge.core.clock import Clock
 from nightforge.core.paths import Project
 from nightforge.core.room import CHUNK_MB, MB, Reserve, free_bytes, free_inodes, wanted_for_checkpoint
-from nightforge.pipeline.budget import checkpoint_bytes
+from nightforge.pipeline.budget import checkpoint_bytes, stream_checkpoint_bytes
 from nightforge.pipeline.preflight import gather, size_of
 from nightforge.pipeline.prune import make_room, trim_logs
 from nightforge.pipeline.recorder import QUIET_S, Recorder
@@ -48,11 +48,15 @@ class Shortage(NamedTuple):
 class Room:
     """The disks of one run."""
 
-    def __init__(self, project: Project, config: Config, run_id: str) -> None:
+    def __init__(self, project: Project, config: Config, run_id: str, *, language_model: bool = True) -> None:
         self._project = project
         self._run_id = run_id
         self._margin = config.disk.reserve_mb * MB
-        self._checkpoint = checkpoint_bytes(gather(project, config).shape, config)
+        self._checkpoint = (
+            checkpoint_bytes(gather(project, config).shape, config)
+            if language_model
+            else stream_checkpoint_bytes(config)
+        )
         self._spare = wanted_for_checkpoint(self._checkpoint, self._margin)  # stays free beside the reserve
         self._cap = config.disk.all_logs_mb * MB
         self.look_s = config.disk.look_seconds
@@ -63,7 +67,7 @@ class Room:
 
     def needed(self, spec: StageSpec) -> int:
         """Return what must be free on the project's disk before this stage runs, bytes."""
-        if spec.number != "04":
+        if spec.number not in ("04", "22", "23"):
             return self._margin
         saved = [size_of(path) for path in (self._project.models / ".work").glob("*/checkpoint-*")]
         return wanted_for_checkpoint(max(saved, default=self._checkpoint), self._margin)

@@ -67,7 +67,8 @@ def _logout(_: Project, __: Config, ___: Options) -> list[Finding]:
 
 
 def _start(project: Project, config: Config, options: Options) -> list[Finding]:
-    plan = build_plan(options.mode, pipeline=options.pipeline, exports=has_exports(project.root))
+    exports = has_exports(project.root)
+    plan = build_plan(options.mode, pipeline=options.pipeline, exports=exports, config=config)
     try:
         check(project, config, plan)
     except NightforgeError as error:

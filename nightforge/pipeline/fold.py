@@ -47,7 +47,7 @@ def fold(state: LiveState, event: Event) -> LiveState:
         return state
     after = replace(handler(state, event), updated_at=event["time"])
     if event["type"] in _TRANSITIONS:
-        after = replace(after, nodes=nodes_of(after.stages, after.nodes, event["time"]))
+        after = replace(after, nodes=nodes_of(after.stages, after.nodes, event["time"], after.status))
     return after
 
 

@@ -41,6 +41,7 @@ _WEDGED_S = 60.0  # after SIGKILL. # ops K9
 _TOLD_AGAIN_S = 60.0  # newer amounts of memory
 _ASK_S = 0.02
 _TICK_S = 0.1
+_SMALL_MB = 2048  # models of the anomaly track: below 100 MB each, and what CUDA itself takes
 
 
 class Asked(Protocol):
@@ -261,6 +262,8 @@ class Needs:
 
     def __call__(self, spec: StageSpec) -> int | None:
         """Return the need in MiB; starts counting at the first call of a stage and answers later."""
+        if not spec.language_model:
+            return _SMALL_MB
         if not self._found and self._asked_for != spec.key:
             self.end()
             self._asked_for = spec.key

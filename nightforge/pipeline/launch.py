@@ -76,7 +76,6 @@ def dry_run(project: Project, options: Options) -> int:
     from nightforge.pipeline.plan import build_plan, format_plan, has_exports
 
     exports = has_exports(project.root)
-    plan = build_plan(options.mode, force=options.force, pipeline=options.pipeline, exports=exports)
     try:
         from nightforge.config import load_config
     except ImportError:  # before the first installation only the standard library is there
@@ -85,7 +84,16 @@ def dry_run(project: Project, options: Options) -> int:
     else:
         config = load_config(project, options.profile, options.overrides)
         profile = config.profile
+    plan = build_plan(
+        options.mode, force=options.force, pipeline=options.pipeline, exports=exports, config=config
+    )
     say(format_plan(plan, profile))
+    if config is not None and plan.pipeline == "anomaly":
+        from nightforge.pipeline.streams import runtime_lines
+
+        say("\nRuntime configuration")
+        for line in runtime_lines(project, config):
+            say(f"  {line}")
     if config is not None:
         from nightforge.pipeline.preflight import budget_lines, disk_budget
 

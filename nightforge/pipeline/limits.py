@@ -94,6 +94,8 @@ class StallLimits:
             return  # the journal meets the same disk and raises the alert
 
     def _subject(self, spec: StageSpec) -> Subject:
+        if not spec.language_model:
+            return Subject(spec.key, spec.stream, gpu_name(self._hardware()), 0)
         model = self._config.model.base_model
         quantization = self._config.quantization
         if quantization.use_8bit or quantization.use_4bit:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from nightforge.pipeline.registry import MODES, PIPELINES
+from nightforge.pipeline.registry import PIPELINES
 
 DESCRIPTION = """Start a training pipeline that outlives the terminal, or look after the one that runs.
 
@@ -15,6 +16,19 @@ look and returns. One pipeline runs at a time in a project; a second start says 
 
 EXIT_CODES = """exit codes: 0 done or said what there was to say · 1 failed · 2 wrong usage or configuration ·
 4 stopped on request, resumable (--foreground) · 75 temporary, try again"""
+
+
+_MODES = {
+    "full": "everything (default)",
+    "data-only": "make and check the data, nothing more",
+    "train-only": "from the data there are to a trained, backed-up model",
+    "eval-only": "examine or judge with the model there is",
+}
+# stream -> beginning of its options, kinds of files, in words
+_SOURCES = {
+    "patchtst": ("patch", ("auto", "synthetic", "csv", "parquet"), "sensor tables"),
+    "swinmae": ("swin", ("auto", "synthetic", "csv", "npy"), "vibration recordings"),
+}
 
 
 class Options(NamedTuple):
@@ -45,17 +59,20 @@ def parse_options(
     if given.now and action != "stop":
         parser.error("--now belongs to --stop")
     resume: str | None = given.resume
+    pipeline, data = _pipeline_of(given), _data_overrides(given)
+    if data and pipeline != "anomaly" and resume is None:
+        parser.error("--patch-data-... and --swin-data-... belong to --pipeline anomaly")
     own = [name for name in ("profile", "overrides", "mode", "force") if getattr(given, name)]
-    if resume is not None and own:
+    if resume is not None and (own or data):
         parser.error("--resume continues with the run's own profile, mode and settings; leave the others out")
     if resume is not None and action in ("status", "stop", "dry-run", "doctor", "rehearse", "why", "accept"):
         parser.error(f"--resume and --{action} cannot be combined")
     return Options(
         action=action,
         mode=given.mode or "full",
-        pipeline=given.pipeline,
+        pipeline=pipeline,
         profile=given.profile,
-        overrides=tuple(given.overrides),
+        overrides=(*given.overrides, *data),
         force=given.force,
         resume=resume,
         now=given.now,
@@ -100,10 +117,11 @@ def _parser(program: str, description: str) -> argparse.ArgumentParser:
         "--json", action="store_true", help="with --status: the live state as one JSON object"
     )
     mode = parser.add_mutually_exclusive_group()
-    for name, (first, last) in MODES.items():
-        text = f"phases {first} to {last}" + (" (default)" if name == "full" else "")
+    for name, text in _MODES.items():
         mode.add_argument(f"--{name}", dest="mode", action="store_const", const=name, help=text)
-    parser.add_argument("--pipeline", choices=sorted(PIPELINES), default="blueprint", help="which pipeline")
+    parser.add_argument(
+        "--pipeline", choices=sorted(PIPELINES), help="which pipeline (default: blueprint); resume remembers"
+    )
     parser.add_argument("--profile", help="profile of profiles/ (default: the one of pipeline_config.json)")
     parser.add_argument(
         "--set",
@@ -118,4 +136,44 @@ def _parser(program: str, description: str) -> argparse.ArgumentParser:
         action="store_true",
         help="start a new run and keep nothing from earlier ones: every stage runs, training trains again",
     )
+    _add_sources(parser)
     return parser
+
+
+def _add_sources(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("data of --pipeline anomaly")
+    for stream, (prefix, kinds, words) in _SOURCES.items():
+        group.add_argument(
+            f"--{prefix}-data-source",
+            dest=f"{stream}_source",
+            choices=kinds,
+            help=f"kind of the {words}; auto: what the path finds, else the generator",
+        )
+        group.add_argument(
+            f"--{prefix}-data-path",
+            dest=f"{stream}_path",
+            nargs="+",
+            metavar="GLOB",
+            help=f"{words} to train on; without a source: auto",
+        )
+
+
+def _data_overrides(given: argparse.Namespace) -> tuple[str, ...]:
+    """Translate the options for data into settings; a path without a source implies auto."""
+    found: list[str] = []
+    for stream in _SOURCES:
+        source, paths = getattr(given, f"{stream}_source"), getattr(given, f"{stream}_path")
+        if source or paths:
+            found.append(f"{stream}.data.source={source or 'auto'}")
+        if paths:
+            found.append(f"{stream}.data.path={json.dumps(paths[0] if len(paths) == 1 else paths)}")
+    return tuple(found)
+
+
+def _pipeline_of(given: argparse.Namespace) -> str:
+    """Return the pipeline asked for; a stage that is asked about and belongs to one alone names its own."""
+    if given.pipeline:
+        return str(given.pipeline)
+    stage = given.why or given.accept
+    having = [name for name, rows in PIPELINES.items() if any(row.key == stage for row in rows)]
+    return having[0] if len(having) == 1 else "blueprint"

@@ -132,7 +132,7 @@ def orchestrate(
         services = replace(
             _services(context, run, clock, stop_reader, sampler, forecaster),
             contents=contents,
-            room=Room(project, run.config, run.run_id),
+            room=Room(project, run.config, run.run_id, language_model=run.plan.language_model),
             gate=_gate(project, run, environment, clock, stack),
         )
         forecaster.kept = lambda: kept_stages(run.plan, contents)
@@ -275,7 +275,7 @@ def _begin(
         command=command,
         phases=[{"id": number, "title": title} for number, title in run.plan.phases],
         stages=[msgspec.to_builtins(_pending(spec)) for spec in run.plan.stages],
-        previous_curve=previous_curve(project),
+        previous_curve=previous_curve(project) if run.plan.language_model else None,
     )
     return recorder
 
@@ -290,6 +290,7 @@ def _pending(spec: StageSpec) -> StageState:
         kind=spec.kind,
         reads=spec.reads,
         writes=spec.writes,
+        nodes=spec.nodes,
     )
 
 

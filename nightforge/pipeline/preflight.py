@@ -31,6 +31,7 @@ from nightforge.pipeline.budget import (
 )
 from nightforge.pipeline.plan import Plan
 from nightforge.pipeline.prune import log_bytes
+from nightforge.pipeline.streams import raw_bytes, resolve_streams
 
 _SMOLLM2 = Shape(576, 1536, 192, 30, 49_152)  # SmolLM2-135M, the one packaged model
 
@@ -70,6 +71,8 @@ def check(project: Project, config: Config, plan: Plan) -> None:
             )
     for folder in (project.logs, project.data, project.models, project.results, project.backups):
         _prove_writable(folder)
+    if any(stage.number == "21" for stage in plan.stages):
+        resolve_streams(project, config)  # a path of the user's that finds nothing is told now
     short = [mount for mount in disk_budget(project, config, plan) if not mount.enough]
     if short:
         raise DiskFullError(
@@ -87,7 +90,10 @@ def disk_budget(project: Project, config: Config, plan: Plan) -> list[Mount]:
         "model cache": hub_cache(),
         "mirror": project.root / Path(config.backup.mirror or ".").expanduser(),
     }
-    needs = predict(config, plan, gather(project, config))
+    facts = gather(project, config)
+    if not plan.language_model:
+        facts = facts._replace(raw_bytes=raw_bytes(project, config))
+    needs = predict(config, plan, facts)
     if config.backup.mirror and not folders["mirror"].is_dir():  # its absence is a warning of its own
         needs = tuple(need for need in needs if need.place != "mirror")
     by_disk: dict[int, list[tuple[Path, Need]]] = {}

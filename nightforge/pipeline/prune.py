@@ -12,14 +12,12 @@ import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from nightforge.core.atomic import sha256_file
-from nightforge.core.errors import InputError
 from nightforge.core.paths import Project
 from nightforge.core.processes import ProjectLock
 from nightforge.core.records import read_object
-from nightforge.core.versions import adapter_dir, list_versions, read_manifest
+from nightforge.core.snapshots import snapshot_with
+from nightforge.core.versions import adapter_dir, list_versions
 
 _LOGS = ("*.log", "*.stacks.txt")
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
@@ -138,39 +136,12 @@ def _old_adapters(project: Project) -> list[Path]:
 
 
 def _remove_if_backed_up(project: Project, folder: Path) -> str:
-    label = _backup_of(project, folder)
+    label = snapshot_with(project, folder)
     if label is None:
         return ""
     words = _remove_folder(project, folder, "older")
     name = project.relative(folder)
     return f"{words}; backup {label} holds {name}: python scripts/18_restore_backup.py {label}"
-
-
-def _backup_of(project: Project, folder: Path) -> str | None:
-    """Return a snapshot that holds every file of `folder`, read back from the disk just now; or None."""
-    try:
-        wanted = {name: str(digest) for name, digest in read_manifest(folder)["files"].items()}
-    except InputError:
-        return None
-    place = project.relative(folder)
-    for path in sorted(project.backups.glob("*/manifest.json"), reverse=True):
-        snapshot = read_object(path) or {}
-        if snapshot.get("verified_at") and _holds(path.parent, snapshot, place, wanted):
-            return path.parent.name
-    return None
-
-
-def _holds(backup: Path, snapshot: dict[str, Any], place: str, wanted: dict[str, str]) -> bool:
-    files = snapshot.get("files")
-    if not isinstance(files, dict):
-        return False
-    for name, digest in wanted.items():
-        entry, copy = files.get(f"{place}/{name}"), backup / "files" / place / name
-        if not isinstance(entry, dict) or entry.get("sha256") != digest:
-            return False
-        if not copy.is_file() or sha256_file(copy) != digest:
-            return False
-    return bool(wanted)
 
 
 def _remove_folder(project: Project, folder: Path, what: str) -> str:

@@ -83,7 +83,7 @@ class Recovery:
         """Start counting for a stage; its remembered rung is taken and told."""
         self._classes.clear()
         self._ladder = self._config.ladder
-        if spec.kind not in _WITH_LADDER:
+        if not _has_ladder(spec):
             return
         self._ladder, remembered = self._rungs.recall(self._config, self._place(spec))
         if remembered is not None:
@@ -140,7 +140,11 @@ class Recovery:
         if verdict.outcome != "failed":
             return verdict
         self._classes[verdict.kind] += 1
-        ladders = verdict.kind in OUT_OF_MEMORY and (verdict.kind != "oom_host" or self._proof.reached)
+        ladders = (
+            _has_ladder(spec)
+            and verdict.kind in OUT_OF_MEMORY
+            and (verdict.kind != "oom_host" or self._proof.reached)
+        )
         now = replace(self._config, ladder=self._ladder)
         step = step_down(now, self._place(spec), verdict.kind) if ladders else None
         self._note(spec, number, verdict, adapted=step is not None)
@@ -152,7 +156,7 @@ class Recovery:
             left = rungs_left(replace(self._config, ladder=step.ladder), self._place(spec), verdict.kind)
             wait_s = waits_of(spec.kind, verdict.kind, self._waits_s)[0]
             return Again(wait_s, number + 1 + left, f"{step.setting} {step.old} to {step.new}")
-        if verdict.kind in ("oom_train", "oom_eval"):
+        if verdict.kind in ("oom_train", "oom_eval") and _has_ladder(spec):
             words = end_words(now, self._place(spec), verdict.kind)
             return self._give_up(spec, number, verdict._replace(message=words))
         return self._by_class(spec, number, verdict)
@@ -215,4 +219,9 @@ class Recovery:
         return None if mark is None else mark.value
 
     def _place(self, spec: StageSpec) -> Place:
-        return Place(spec.key, spec.kind, self._gpu() if spec.kind in _WITH_LADDER else CPU)
+        return Place(spec.key, spec.kind, self._gpu() if _has_ladder(spec) else CPU)
+
+
+def _has_ladder(spec: StageSpec) -> bool:
+    """Tell whether the memory ladder, which is about the language model, can help a stage."""
+    return spec.language_model and spec.kind in _WITH_LADDER

@@ -13,7 +13,7 @@ class StageSpec(NamedTuple):
     """One stage of a plan; `key` is unique in a plan.
 
     `reads` and `writes` are project paths whose content decides whether an earlier result still stands; a
-    folder ends with `/`, `vN` is the newest adapter version.
+    folder ends with `/`, `*` is a pattern, `vN` the newest version, `<label>` the newest decisions.
     """
 
     key: str
@@ -28,6 +28,9 @@ class StageSpec(NamedTuple):
     always: bool = False  # runs each time: its work is about the run itself
     gpu: bool = False  # computes on the GPU where there is one: passes the GPU gate before each attempt
     work: tuple[str, ...] = ()  # project files whose size its duration grows with; without: none it knows of
+    language_model: bool = True  # False: nothing of it depends on the base model of the configuration
+    stream: str = ""  # of the anomaly track: part of a plan while this stream is enabled
+    nodes: tuple[str, ...] = ()  # boxes of the track's graph that show how this stage is getting on
 
     @property
     def number(self) -> str:
@@ -247,11 +250,184 @@ EXPORT_STAGES: tuple[StageSpec, ...] = (
     ),
 )
 
-PIPELINES: dict[str, tuple[StageSpec, ...]] = {"blueprint": BLUEPRINT}
-# Which phases each mode runs, first and last included.
-MODES: dict[str, tuple[int, int]] = {
-    "full": (1, 9),
-    "data-only": (1, 2),
-    "train-only": (3, 5),
-    "eval-only": (6, 9),
+ANOMALY_PHASES: dict[int, str] = {
+    1: "Data",
+    2: "Training",
+    3: "Calibration",
+    4: "Decisions",
+    5: "Backup",
+    6: "Validation",
+    7: "Export",
 }
+
+# Where the user's own files lie unless the configuration says otherwise.
+RAW_DATA: dict[str, tuple[str, str]] = {
+    "patchtst": ("data/local/train/fdc/*", "data/local/test/fdc/*"),
+    "swinmae": ("data/local/train/vib/*", "data/local/test/vib/*"),
+}
+# How the names of a stream's own files can be told.
+STREAM_MARKS: dict[str, tuple[str, ...]] = {"patchtst": ("patchtst", "fdc"), "swinmae": ("swin", "vib")}
+
+
+def _prepared(which: str, *streams: str) -> tuple[str, ...]:
+    names = ("dataset.json", "profile.json", "split.json", "rows/")
+    return tuple(f"data/anomaly/{stream}/{which}/{name}" for stream in streams for name in names)
+
+
+_PATCHTST, _SWIN = "models/patchtst-vN/", "models/swin-mim-vN/"
+_DETECTORS = ("models/anomaly-patchtst-vN/", "models/anomaly-swinmae-vN/")
+_RESULT = "results/anomaly/runs/<label>"
+
+ANOMALY: tuple[StageSpec, ...] = tuple(
+    spec._replace(language_model=False)
+    for spec in (
+        StageSpec(
+            key="21",
+            script="scripts/21_check_sensor_data.py",
+            title="Check and prepare sensor data",
+            phase=1,
+            kind="data",
+            reads=(*RAW_DATA["patchtst"], *RAW_DATA["swinmae"]),
+            writes=(
+                *_prepared("train", "patchtst", "swinmae"),
+                *_prepared("score", "patchtst", "swinmae"),
+                "results/anomaly/quality/patchtst.json",
+                "results/anomaly/quality/swinmae.json",
+            ),
+            nodes=("data-prep", "dqvl"),
+        ),
+        StageSpec(
+            key="22",
+            script="scripts/22_train_patchtst.py",
+            title="Train PatchTST on sensor tables",
+            phase=2,
+            kind="training",
+            reads=_prepared("train", "patchtst"),
+            writes=(_PATCHTST,),
+            force_args=("--force",),
+            gpu=True,
+            stream="patchtst",
+            nodes=("patchtst",),
+        ),
+        StageSpec(
+            key="23",
+            script="scripts/23_train_swin.py",
+            title="Train Swin on vibration",
+            phase=2,
+            kind="training",
+            reads=_prepared("train", "swinmae"),
+            writes=(_SWIN,),
+            force_args=("--force",),
+            gpu=True,
+            stream="swinmae",
+            nodes=("swinmae",),
+        ),
+        StageSpec(
+            key="24",
+            script="scripts/24_calibrate.py",
+            title="Fit and calibrate detectors",
+            phase=3,
+            kind="eval",
+            reads=(*_prepared("train", "patchtst", "swinmae"), _PATCHTST, _SWIN),
+            writes=_DETECTORS,
+            force_args=("--force",),
+            work=("data/anomaly/patchtst/train/rows", "data/anomaly/swinmae/train/rows"),
+            nodes=("calibrate",),
+        ),
+        StageSpec(
+            key="25",
+            script="scripts/25_score_batch.py",
+            title="Score and decide",
+            phase=4,
+            kind="eval",
+            reads=(*_prepared("score", "patchtst", "swinmae"), _PATCHTST, _SWIN, *_DETECTORS),
+            writes=(
+                "results/anomaly/latest.json",
+                f"{_RESULT}/summary.json",
+                f"{_RESULT}/patchtst_events.json",
+                f"{_RESULT}/swinmae_events.json",
+                f"{_RESULT}/report.html",
+            ),
+            work=("data/anomaly/patchtst/score/rows", "data/anomaly/swinmae/score/rows"),
+            nodes=(
+                "batch-orchestrator",
+                "batch-import",
+                "batch-dqvl",
+                "batch-patchtst",
+                "batch-swinmae",
+                "batch-decision",
+                "batch-report",
+            ),
+        ),
+        StageSpec(
+            key="16-post",
+            script="scripts/16_backup.py",
+            title="Backup models and decisions",
+            phase=5,
+            kind="utility",
+            reads=(_PATCHTST, _SWIN, *_DETECTORS, "results/"),
+            writes=("backups/",),
+            args=("--trigger", "post_train"),
+            always=True,
+            nodes=("artifact-save",),
+        ),
+        StageSpec(
+            key="26",
+            script="scripts/26_validate_training_outputs.py",
+            title="Validate everything",
+            phase=6,
+            kind="validate",
+            reads=(_PATCHTST, _SWIN, *_DETECTORS, f"{_RESULT}/", "backups/"),
+            writes=(f"{_RESULT}/checklist.json", f"{_RESULT}/bundle.zip"),
+            always=True,
+            nodes=(
+                "validation-gate",
+                "checkpoint-check",
+                "scaler-check",
+                "runs-check",
+                "config-check",
+                "release-ready",
+            ),
+        ),
+        StageSpec(
+            key="27",
+            script="scripts/27_export_dashboard_state.py",
+            title="Export, history, report",
+            phase=7,
+            kind="utility",
+            reads=("results/anomaly/", "models/", "logs/runs/"),
+            writes=(
+                "results/anomaly/dashboard-state.json",
+                "results/anomaly/history/index.json",
+                "logs/runs/<run_id>/report.md",
+            ),
+            always=True,
+            nodes=("batch-bridge", "report", "run-summary"),
+        ),
+    )
+)
+
+PIPELINES: dict[str, tuple[StageSpec, ...]] = {"blueprint": BLUEPRINT, "anomaly": ANOMALY}
+# Which phases each mode runs.
+MODES: dict[str, tuple[int, ...]] = {
+    "full": (1, 2, 3, 4, 5, 6, 7, 8, 9),
+    "data-only": (1, 2),
+    "train-only": (3, 4, 5),
+    "eval-only": (6, 7, 8, 9),
+}
+ANOMALY_MODES: dict[str, tuple[int, ...]] = {
+    "full": (1, 2, 3, 4, 5, 6, 7),
+    "data-only": (1,),
+    "train-only": (2, 3, 5),
+    "eval-only": (4, 6, 7),
+}
+
+
+def phases_of(pipeline: str) -> dict[int, str]:
+    """Return number -> title of a pipeline's phases."""
+    return ANOMALY_PHASES if pipeline == "anomaly" else PHASES
+
+
+def modes_of(pipeline: str) -> dict[str, tuple[int, ...]]:
+    """Return mode -> the phases it runs."""
+    return ANOMALY_MODES if pipeline == "anomaly" else MODES

@@ -25,6 +25,16 @@ from nightforge.pipeline.registry import EXPORT_STAGES
 from nightforge.pipeline.states import LiveState
 
 _PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "datasets", "msgspec", "psutil")
+_ANOMALY_PACKAGES = (
+    "torch",
+    "transformers",
+    "accelerate",
+    "numpy",
+    "scipy",
+    "scikit_learn",
+    "pandas",
+    "pyarrow",
+)
 _CURVE_POINTS = 200
 
 
@@ -43,7 +53,9 @@ def new_run(project: Project, options: Options, clock: Clock) -> Run:
     """Resolve configuration and plan of a new run; writes nothing."""
     config = load_config(project, options.profile, options.overrides)
     exports = has_exports(project.root)
-    plan = build_plan(options.mode, force=options.force, pipeline=options.pipeline, exports=exports)
+    plan = build_plan(
+        options.mode, force=options.force, pipeline=options.pipeline, exports=exports, config=config
+    )
     run_id = f"{parse_time(clock.now()):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     return Run(run_id, project.run_dir(run_id), config, plan)
 
@@ -72,7 +84,7 @@ def resumed_run(project: Project, run_id: str) -> Run:
     planned = {stage.id for stage in state.stages}
     exports = planned.issuperset(spec.key for spec in EXPORT_STAGES)  # as planned, whatever came since
     force = bool(record.get("force"))
-    plan = build_plan(state.mode, force=force, pipeline=state.pipeline, exports=exports)
+    plan = build_plan(state.mode, force=force, pipeline=state.pipeline, exports=exports, config=config)
     if [stage.key for stage in plan.stages] != [stage.id for stage in state.stages]:
         raise InputError(
             f"run {chosen} was planned by another release with other stages; it can't be resumed",
@@ -126,7 +138,7 @@ def write_config(run: Run, project: Project, options: Options, command: str) -> 
             "commit": commit_of(project.root),
             "python": platform.python_version(),
             "platform": platform.platform(),
-            "versions": package_versions(),
+            "versions": package_versions(options.pipeline),
             "config": run.config.to_dict(),
         },
     )
@@ -148,16 +160,17 @@ def _git(root: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def package_versions() -> dict[str, str]:
+def package_versions(pipeline: str = "blueprint") -> dict[str, str]:
     """Return the installed versions of the packages that decide a result, without importing them."""
-    wanted = re.compile(rf"({'|'.join(_PACKAGES)})-(.+)\.dist-info", re.IGNORECASE)
+    packages = _ANOMALY_PACKAGES if pipeline == "anomaly" else _PACKAGES
+    wanted = re.compile(rf"({'|'.join(packages)})-(.+)\.dist-info", re.IGNORECASE)
     found: dict[str, str] = {}
     for folder in map(Path, sys.path):  # importlib.metadata tells the same thirty times as slowly
         for name in os.listdir(folder) if folder.is_dir() else ():
             match = wanted.fullmatch(name)
             if match:
                 found.setdefault(match.group(1).lower(), match.group(2))
-    return {name: found[name] for name in _PACKAGES if name in found}
+    return {name: found[name] for name in packages if name in found}
 
 
 def previous_curve(project: Project) -> dict[str, Any] | None:

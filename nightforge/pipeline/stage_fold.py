@@ -118,16 +118,18 @@ def _message(state: LiveState, key: str, event: Event, _: str) -> LiveState:
 
 def _curve(state: LiveState, key: str, event: Event, _: str) -> LiveState:
     step, values = _number(event["step"]), dict(event["values"])
+    several = bool(state.stage(key).nodes)  # each training of the anomaly track has a curve of its own
+    before = state.curves.get(key, Curve()) if several else state.curve
     named = {"train": "loss", "eval": "eval_loss", "lr": "lr"}
     changes: dict[str, tuple[Point, ...]] = {}
     for name, source in named.items():
         value = values.get(source)
         if isinstance(value, (int, float)) and math.isfinite(value):
             # A resumed training repeats the steps after its checkpoint: the newer values count.
-            kept = tuple(point for point in getattr(state.curve, name) if point[0] < step)
+            kept = tuple(point for point in getattr(before, name) if point[0] < step)
             changes[name] = thin((*kept, (step, float(value))))
-    curve: Curve = replace(state.curve, **changes)
-    return replace(state, curve=curve)
+    curve: Curve = replace(before, **changes)
+    return replace(state, curve=curve, curves={**state.curves, key: curve} if several else state.curves)
 
 
 def _node(state: LiveState, _: str, event: Event, now: str) -> LiveState:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nightforge.pipeline.registry import PHASES, PIPELINES
+from nightforge.pipeline.registry import PIPELINES, phases_of
 
 START = "<!-- stages: made by nightforge.pipeline.stage_table -->"
 END = "<!-- end of stages -->"
@@ -12,7 +12,7 @@ def stage_table(pipeline: str = "blueprint") -> str:
     """Return a Markdown table: phase, stage, what it writes; a stage with two keys has two rows."""
     lines = ["| phase | stage | script | writes |", "|---|---|---|---|"]
     for spec in PIPELINES[pipeline]:
-        phase = f"{spec.phase} {PHASES[spec.phase]}"
+        phase = f"{spec.phase} {phases_of(pipeline)[spec.phase]}"
         writes = ", ".join(f"`{name}`" for name in spec.writes) or "nothing, it checks"
         lines.append(f"| {phase} | {spec.title} | `{spec.script.removeprefix('scripts/')}` | {writes} |")
     return "\n".join(lines)

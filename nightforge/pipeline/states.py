@@ -60,6 +60,7 @@ class StageState(Struct, frozen=True):
     step: Step | None = None
     result: dict[str, Any] = {}  # the plain values of its done record, e.g. {"version": "v3"}
     mark: Mark | None = None
+    nodes: tuple[str, ...] = ()  # boxes of the anomaly track's graph that show how it is getting on
 
 
 class Phase(Struct, frozen=True):
@@ -233,6 +234,7 @@ class LiveState(Struct, frozen=True):
     stages: tuple[StageState, ...] = ()
     current: Current | None = None
     curve: Curve = Curve()
+    curves: dict[str, Curve] = {}  # by stage, in the anomaly track, which trains more than one model
     eta: Eta | None = None
     heartbeat: Heartbeat | None = None
     hardware: dict[str, Any] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nightforge.config import load_config
+from nightforge.config import Config, load_config
 from nightforge.core.errors import InputError
 from nightforge.core.paths import Project
 from nightforge.core.records import current_state
@@ -20,20 +20,21 @@ _DONE = ("succeeded", "skipped")
 
 def why(project: Project, options: Options) -> int:
     """Say how a stage ended last time and what the next start does with it, and why."""
-    plan, spec = _find(project, options)
+    config = load_config(project, options.profile, options.overrides)
+    plan, spec = _find(project, options, config)
     state = current_state(project)
     stage = next((entry for entry in state["stages"] if entry["id"] == spec.key), None)
     say(f"{spec.key}  {spec.title}  (python {spec.script})")
     if stage is not None and stage["status"] not in ("pending", ""):
         say(f"Last     {_last(state, stage)}")
-    say(f"Next     {_next(project, options, plan, spec)}")
+    say(f"Next     {_next(project, options, config, plan, spec)}")
     return 0
 
 
 def accept(project: Project, options: Options) -> int:
     """Let the last success of a stage stand; raises InputError if there is none."""
-    _, spec = _find(project, options)
     config = load_config(project, options.profile, options.overrides)
+    _, spec = _find(project, options, config)
     contents = Contents(project, config, options.pipeline)
     look = contents.look(spec)
     if look.record is None or spec.always:
@@ -48,9 +49,11 @@ def accept(project: Project, options: Options) -> int:
     return 0
 
 
-def _find(project: Project, options: Options) -> tuple[Plan, StageSpec]:
+def _find(project: Project, options: Options, config: Config) -> tuple[Plan, StageSpec]:
     exports = has_exports(project.root)
-    plan = build_plan(options.mode, force=options.force, pipeline=options.pipeline, exports=exports)
+    plan = build_plan(
+        options.mode, force=options.force, pipeline=options.pipeline, exports=exports, config=config
+    )
     for spec in plan.stages:
         if spec.key == options.stage:
             return plan, spec
@@ -78,11 +81,10 @@ def _last(state: dict[str, Any], stage: dict[str, Any]) -> str:
     return words
 
 
-def _next(project: Project, options: Options, plan: Plan, spec: StageSpec) -> str:
+def _next(project: Project, options: Options, config: Config, plan: Plan, spec: StageSpec) -> str:
     """Say what the next start does with the stage."""
     run_id = unfinished(project, options)
     done: set[str] = set()
-    config = load_config(project, options.profile, options.overrides)
     if run_id is not None:
         run = resumed_run(project, run_id)
         config = run.config

@@ -47,6 +47,9 @@ class SilentReport:
     def curve(self, step: int, **values: float) -> None:
         self.curves.append((step, values))
 
+    def node(self, node_id: str, status: str, message: str = "") -> None:
+        pass
+
     def message(self, text: str) -> None:
         self.texts.append(text)
 

@@ -76,6 +76,7 @@ def stage_row(spec, status, start, end, attempt=1):
         "result": {},
         "ended_attempt": attempt if ended else 0,
         "mark": None,
+        "nodes": [],
     }
 
 
@@ -120,6 +121,7 @@ def state(status, current=None, into=0, **extra):
         "stages": stages,
         "current": None,
         "curve": {"train": [], "eval": [], "lr": [], "previous": None},
+        "curves": {},
         "eta": None,
         "heartbeat": {"at": at(clock), "stage_at": at(clock - 1)},
         "hardware": {
