@@ -47,6 +47,9 @@ class SensorData(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     timestamp_col: Annotated[
         str | None, doc("timestamp column, taken exactly; null: `timestamp`, `time` or `datetime`, any case")
     ] = None
+    ignore_columns: Annotated[
+        tuple[str, ...], doc("columns that are no channels, such as labels of what is to be found; any case")
+    ] = ("anomaly", "changepoint", "label")
     channels: Annotated[Count, doc("channels of the generator")] = 8
     total_steps: Annotated[Count, doc("rows of the generator per file")] = 4000
     train_ratio: Annotated[Positive, doc("share of each file's rows, the first, to train on")] = 0.6
@@ -111,7 +114,10 @@ class SensorFail(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What makes a sensor file unusable."""
 
     require_timestamp: Annotated[bool, doc("a file without timestamps is dropped")] = False
-    invalid_timestamp: Annotated[bool, doc("a file with unreadable timestamps is dropped")] = True
+    invalid_timestamp: Annotated[
+        bool,
+        doc("a file is dropped when more than warn.missing_ratio of its timestamps are unreadable"),
+    ] = True
     max_missing_ratio: Annotated[Share, doc("largest share of missing values")] = 0.5
 
 

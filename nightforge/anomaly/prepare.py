@@ -1,0 +1,374 @@
+"""Stage 21: from a folder of files to checked, divided data sets, and a report of what was wrong.
+
+Per stream: find files (or let the generator write some) -> import each -> drop what can't be used, fix the
+channels -> divide in time -> fit the profile on the training rows -> judge every file against it -> write.
+The files to be judged then go the same way, held to the same profile. The report is written in any case.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nightforge.anomaly import split
+from nightforge.anomaly.channels import fix_channels, hold
+from nightforge.anomaly.holes import unusable
+from nightforge.anomaly.importing import import_file
+from nightforge.anomaly.profiles import Fitted, fit_profile
+from nightforge.anomaly.quality import FileQuality
+from nightforge.anomaly.quality_report import write_report
+from nightforge.anomaly.quality_rules import judge, judge_alone
+from nightforge.anomaly.readers import Source
+from nightforge.anomaly.recording import PARTS, STREAMS
+from nightforge.anomaly.sources import Located, locate
+from nightforge.anomaly.storage import DataSet, Entry, Stored, load, put_aside, write_set
+from nightforge.config import Config
+from nightforge.config.anomaly import PatchTst, SwinMae
+from nightforge.core.clock import utc_now
+from nightforge.core.errors import InputError, StoppedError
+from nightforge.core.paths import Project
+from nightforge.core.reporting import Report
+
+SHOWN = 5  # dropped files named in an error; the report has all of them
+
+
+@dataclass(frozen=True)
+class Env:
+    """What all streams share."""
+
+    config: Config
+    project: Project
+    report: Report
+    should_stop: Callable[[], bool]
+    run_id: str
+    opened: ExitStack
+
+
+@dataclass
+class Job:
+    """One stream on its way through the stage."""
+
+    stream: str
+    settings: PatchTst | SwinMae
+    plan: split.Shares
+    folder: Path  # data/anomaly/<fdc|vib>
+    report_path: Path  # without suffix
+    located: Located = field(default_factory=lambda: Located((), (), ""))
+    files: list[FileQuality] = field(default_factory=list)
+    dropped_channels: list[dict[str, str]] = field(default_factory=list)
+    channels: tuple[str, ...] = ()
+    train: list[Stored] = field(default_factory=list)
+    score: list[Stored] = field(default_factory=list)
+    test: list[Entry] = field(default_factory=list)  # to be judged where no files were brought for it
+    fitted: Fitted | None = None
+    hashes: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def work(self) -> Path:
+        return self.folder / ".work"
+
+
+def prepare(
+    config: Config,
+    project: Project,
+    report: Report,
+    should_stop: Callable[[], bool],
+    run_id: str | None = None,
+) -> dict[str, Any]:
+    """Prepare every enabled stream; returns files, rows and hashes per stream.
+
+    Writes data/anomaly/<fdc|vib>/{train,score}/ and results/anomaly/quality/<fdc|vib>.{json,html}. Raises
+    InputError (exit 2) naming files and numbers when nothing usable is left; older data sets then stay.
+    """
+    name = run_id or f"by-hand-{utc_now()[:19].replace(':', '').replace('-', '')}Z"
+    jobs = [_job(stream, config, project) for stream in STREAMS if getattr(config, stream).enabled]
+    with ExitStack() as opened:
+        env = Env(config, project, report, should_stop, name, opened)
+        for job in jobs:
+            shutil.rmtree(job.work, ignore_errors=True)
+            job.work.mkdir(parents=True)
+            opened.callback(shutil.rmtree, job.work, ignore_errors=True)
+        _step(env, jobs, ("data-prep", "21.1", "import training files"), _import_train)
+        _step(env, jobs, ("dqvl", "21.2", "check and divide training files"), _check_train)
+        _step(env, jobs, ("batch-import", "21.3", "import files to be judged"), _import_score)
+        _step(env, jobs, ("batch-dqvl", "21.4", "check files to be judged"), _check_score)
+        for job in jobs:
+            _write_report(env, job)
+    return {job.stream: _result(job) for job in jobs}
+
+
+def _job(stream: str, config: Config, project: Project) -> Job:
+    settings: PatchTst | SwinMae = getattr(config, stream)
+    shares = split.shares_of(
+        settings.data.train_ratio, settings.data.val_ratio, settings.data.calibrate_ratio
+    )
+    if isinstance(settings, PatchTst):
+        window = settings.data.seq_len
+        plan = split.Shares(shares, window, window + config.anomaly.lags)
+    else:
+        window = max(1, round(settings.data.win_sec * settings.data.fs))
+        plan = split.Shares(shares, window, window)
+    name = STREAMS[stream]
+    return Job(
+        stream, settings, plan, project.anomaly_data / name, project.anomaly_results / "quality" / name
+    )
+
+
+def _step(
+    env: Env, jobs: Sequence[Job], names: tuple[str, str, str], work: Callable[[Env, Job], None]
+) -> None:
+    """Do one step for every stream, lighting its node; a failed one leaves its report behind."""
+    node, number, title = names
+    env.report.phase(number, title)
+    env.report.node(node, "running", title)
+    for job in jobs:
+        try:
+            work(env, job)
+        except InputError as error:
+            _write_report(env, job, error.message)
+            env.report.node(node, "fail", error.message)
+            raise
+    env.report.node(node, "done", "; ".join(_node_text(job, node) for job in jobs))
+
+
+def _node_text(job: Job, node: str) -> str:
+    part = "score" if node.startswith("batch") else "train"
+    files = [quality for quality in job.files if quality.part == part]
+    dropped = sum(quality.decision == "drop" for quality in files)
+    return f"{job.stream}: {len(files)} files" + (f", {dropped} dropped" if dropped else "")
+
+
+# --- training files ----------------------------------------------------------------------------------------
+
+
+def _import_train(env: Env, job: Job) -> None:
+    job.located = locate(job.stream, env.config, env.project, env.opened, env.report)
+    job.train = _import(env, job, job.located.train, "train")
+
+
+def _import(env: Env, job: Job, sources: Sequence[Source], part: str) -> list[Stored]:
+    """Read files one after the other and put their rows aside; what can't be used is only recorded."""
+    result: list[Stored] = []
+    for number, source in enumerate(sources):
+        if env.should_stop():
+            raise StoppedError("stopped while files were read; nothing was changed")
+        quality = FileQuality(source.file_id, part)
+        job.files.append(quality)
+        imported = import_file(source, job.settings, quality)
+        if imported is not None:
+            masked = unusable(imported.recording.values, needs_all=job.stream == "swinmae")
+            array = job.work / f"{part}-{number:05d}.npz"
+            result.append(put_aside(imported, quality, masked, array))
+        env.report.progress(number + 1, len(sources), f"{job.stream} files")
+    return result
+
+
+def _check_train(env: Env, job: Job) -> None:
+    _drop_copies(job.train, {})
+    usable = _kept(job.train)
+    job.channels, job.dropped_channels = fix_channels(usable)
+    dropped = [entry["name"] for entry in job.dropped_channels]
+    _allow_dropped_channels(job)
+    usable = [stored for stored in usable if hold(stored, job.channels, dropped)]
+    for stored in usable:
+        judge_alone(load(stored, job.channels)[0], job.settings, stored.quality)
+    usable = _in_order(_kept(usable))
+    _refuse_none(job, usable, "train")
+    splits = split.divide([stored.rows for stored in usable], job.plan, job.stream == "swinmae")
+    entries = [Entry(stored, found) for stored, found in zip(usable, splits, strict=True)]
+    for entry in entries:
+        _record_split(entry)
+    _refuse_empty_parts(job, entries)
+    job.fitted = _fit(job, entries)
+    for stored in usable:
+        judge(load(stored, job.channels)[0], job.fitted, job.settings, stored.quality)
+    facts = {"source": job.located.source, "set": "train"}
+    job.hashes["train"] = write_set(job.folder / "train", DataSet(job.fitted, entries, job.plan, facts))
+    job.test = [entry for entry in entries if "test" in entry.split.ranges]
+    _tell(env, job, "train")
+
+
+def _drop_copies(files: Sequence[Stored], seen: dict[str, str]) -> None:
+    """Drop files whose bytes are those of an earlier one: a copy would lie in two parts at once."""
+    for stored in files:
+        first = seen.setdefault(stored.quality.digest, stored.file_id)
+        if first != stored.file_id:
+            stored.quality.hard_fails.append(f"the same content as {first}")
+
+
+def _kept(files: Sequence[Stored]) -> list[Stored]:
+    return [stored for stored in files if stored.quality.decision == "keep"]
+
+
+def _allow_dropped_channels(job: Job) -> None:
+    settings = job.settings
+    if not isinstance(settings, PatchTst) or settings.dqvl.drop_channels or not job.dropped_channels:
+        return
+    words = "; ".join(f"{entry['name']!r}: {entry['reason']}" for entry in job.dropped_channels)
+    raise InputError(
+        f"{job.stream}: columns that are no channels: {words}",
+        next_command="--set patchtst.dqvl.drop_channels=true leaves them out; or correct the files",
+    )
+
+
+def _in_order(files: list[Stored]) -> list[Stored]:
+    """By time where every file tells it, else by name as found."""
+    if all(stored.epoch and stored.first_time is not None for stored in files):
+        return sorted(files, key=lambda stored: (stored.first_time or 0.0, stored.file_id))
+    return files
+
+
+def _refuse_none(job: Job, usable: Sequence[Stored], part: str) -> None:
+    if usable and job.channels:
+        return
+    files = [quality for quality in job.files if quality.part == part]
+    named = "; ".join(
+        f"{quality.file_id}: {quality.hard_fails[0]}" for quality in files[:SHOWN] if quality.hard_fails
+    )
+    more = f"; and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
+    what = "training files" if part == "train" else "files to be judged"
+    raise InputError(
+        f"{job.stream}: all {len(files)} {what} were dropped: {named or 'they share no channel'}{more}",
+        next_command=f"read {job.report_path}.html, correct the files, and start again",
+    )
+
+
+def _record_split(entry: Entry) -> None:
+    quality = entry.stored.quality
+    quality.state = entry.split.state
+    if entry.split.note:
+        quality.warnings.append(entry.split.note)
+
+
+def _refuse_empty_parts(job: Job, entries: Sequence[Entry]) -> None:
+    """Training, validation and calibration need a window each; the test part only where it is judged."""
+    needed = PARTS if not job.located.score else PARTS[:3]
+    there = {part for entry in entries for part in entry.split.ranges}
+    empty = [part for part in needed if part not in there]
+    if not empty:
+        return
+    longest = max(entry.stored.rows for entry in entries)
+    shares = ", ".join(f"{part} {share:.2f}" for part, share in zip(PARTS, job.plan.shares, strict=True))
+    raise InputError(
+        f"{job.stream}: no window for the part {', '.join(empty)}. {len(entries)} files, the longest with "
+        f"{longest} rows; window {job.plan.window_rows} rows, gap {job.plan.gap_rows}, shares {shares}: "
+        f"a file needs {split.rows_needed(job.plan)} rows",
+        next_command=f"bring longer files, or shorten the window ({_window_key(job)}), or change the shares",
+    )
+
+
+def _window_key(job: Job) -> str:
+    return "patchtst.data.seq_len" if job.stream == "patchtst" else "swinmae.data.win_sec"
+
+
+def _fit(job: Job, entries: Sequence[Entry]) -> Fitted:
+    blocks = []
+    for entry in entries:
+        if "train" in entry.split.ranges:
+            first, end = entry.split.ranges["train"]
+            blocks.append(load(entry.stored, job.channels)[0][first:end])
+    steps = sorted(entry.stored.step_s for entry in entries if entry.stored.step_s)
+    step = steps[len(steps) // 2] if steps else None
+    if isinstance(job.settings, PatchTst):
+        return fit_profile(job.stream, job.channels, blocks, job.settings.data.normalization, (step, None))
+    fs = job.settings.data.fs
+    return fit_profile(job.stream, job.channels, blocks, "robust", (1.0 / fs, fs))
+
+
+# --- files to be judged ------------------------------------------------------------------------------------
+
+
+def _import_score(env: Env, job: Job) -> None:
+    job.score = _import(env, job, job.located.score, "score")
+
+
+def _check_score(env: Env, job: Job) -> None:
+    assert job.fitted is not None
+    if not job.located.score:
+        entries = [_test_entry(entry) for entry in job.test]
+        env.report.message(f"{job.stream}: no files to be judged, so the test part of the training files is")
+        source = "test part of the training files"
+    else:
+        entries = [Entry(stored, _whole(stored, job.plan)) for stored in _usable_score(job)]
+        _refuse_none(job, [entry.stored for entry in entries], "score")
+        for entry in entries:
+            _record_split(entry)
+        source = job.located.source
+    facts = {"source": source, "set": "score", "train_hash": job.hashes["train"]}
+    job.hashes["score"] = write_set(job.folder / "score", DataSet(job.fitted, entries, job.plan, facts))
+    _tell(env, job, "score")
+
+
+def _test_entry(entry: Entry) -> Entry:
+    first, end = entry.split.ranges["test"]
+    return Entry(entry.stored, split.FileSplit("whole", {"all": (0, end - first)}), first, end)
+
+
+def _whole(stored: Stored, plan: split.Shares) -> split.FileSplit:
+    state = "whole" if stored.rows >= plan.window_rows else "too_short"
+    note = "" if state == "whole" else f"{stored.rows} rows are fewer than one window of {plan.window_rows}"
+    return split.FileSplit(state, {"all": (0, stored.rows)}, note)
+
+
+def _usable_score(job: Job) -> list[Stored]:
+    assert job.fitted is not None
+    trained = {stored.quality.digest: stored.file_id for stored in job.train}
+    dropped = [entry["name"] for entry in job.dropped_channels]
+    _drop_copies(job.score, {})
+    for stored in _kept(job.score):
+        if stored.quality.digest in trained:
+            stored.quality.warnings.append(f"the model was trained on it ({trained[stored.quality.digest]})")
+        if not hold(stored, job.channels, dropped):
+            continue
+        values = load(stored, job.channels)[0]
+        judge_alone(values, job.settings, stored.quality)
+        judge(values, job.fitted, job.settings, stored.quality)
+    return _kept(job.score)
+
+
+# --- telling -----------------------------------------------------------------------------------------------
+
+
+def _tell(env: Env, job: Job, part: str) -> None:
+    files = [quality for quality in job.files if quality.part == part]
+    for quality in files:
+        if quality.decision == "drop":
+            env.report.alert(
+                "warning", f"{job.stream}: {quality.file_id} was dropped", "; ".join(quality.hard_fails)
+            )
+    warned = sum(bool(quality.warnings) for quality in files)
+    if warned:
+        page = env.project.relative(job.report_path.with_name(job.report_path.name + ".html"))
+        env.report.message(f"{job.stream}: {warned} of {len(files)} files have warnings, see {page}")
+
+
+def _write_report(env: Env, job: Job, error: str | None = None) -> None:
+    facts = {
+        "source": job.located.source,
+        "ignored_files": list(job.located.ignored),
+        "channels": list(job.channels),
+        "dropped_channels": job.dropped_channels,
+        "hashes": job.hashes,
+        "error": error,
+    }
+    write_report(job.report_path, job.stream, env.run_id, job.files, facts)
+
+
+def _result(job: Job) -> dict[str, Any]:
+    counts = {
+        f"{part}_files": sum(quality.part == part and quality.decision == "keep" for quality in job.files)
+        for part in ("train", "score")
+    }
+    return {
+        "source": job.located.source,
+        **counts,
+        "dropped": sum(quality.decision == "drop" for quality in job.files),
+        "rows": sum(stored.rows for stored in _kept(job.train)),
+        "channels": len(job.channels),
+        "train_hash": job.hashes["train"],
+        "score_hash": job.hashes["score"],
+    }
