@@ -1,7 +1,7 @@
 """21 - Import sensor and vibration files, check their quality, divide them in time.
 
 Reads    data/local/{train,test}/{fdc,vib}/, or what patchtst.data.path and .test_path, swinmae.data.path and
-         .test_path name: CSV, Parquet (sensor tables), NPY (vibration), or zip files of them; none: a generator
+         .test_path name: CSV, Parquet (sensors), NPY (vibration), zips of them; none: seeded synthetic data
 Writes   data/anomaly/<fdc|vib>/train, score           (read by 22, 23, 24, 25)
          results/anomaly/quality/<fdc|vib>.json, .html
 Needs    nothing; exits 2 with the numbers when no usable file is left, and then leaves older data alone

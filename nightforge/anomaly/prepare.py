@@ -147,6 +147,9 @@ def _node_text(job: Job, node: str) -> str:
 
 def _import_train(env: Env, job: Job) -> None:
     job.located = locate(job.stream, env.config, env.project, env.opened, env.report)
+    if job.located.ignored:
+        count, first = len(job.located.ignored), job.located.ignored[0]
+        env.report.message(f"{job.stream}: {count} files of another kind are not read, such as {first}")
     job.train = _import(env, job, job.located.train, "train")
 
 

@@ -26,7 +26,9 @@ _UNIT_FACTORS = (1e-6, 1e-3, 1e-2, 1e-1, 1e1, 1e2, 1e3, 1e6)
 
 
 def judge_alone(values: NDArray[np.float32], settings: PatchTst | SwinMae, quality: FileQuality) -> None:
-    """Apply the rules that need the file only, to its (T, C) channels in use."""
+    """Apply the rules that need the file only, to its (T, C) channels in use; none where they are off."""
+    if not settings.dqvl.enabled:
+        return
     missing = float((~np.isfinite(values)).mean()) if values.size else 1.0
     quality.metrics["missing_ratio"] = missing
     fail, warn = settings.dqvl.hard_fail.max_missing_ratio, settings.dqvl.warn.missing_ratio
@@ -62,9 +64,9 @@ def _repeated_rows(values: NDArray[np.float32]) -> float:
 
 
 def _waveform(values: NDArray[np.float32], warn: VibrationWarn, quality: FileQuality) -> None:
-    filled = values.astype(np.float64)
-    rms = np.sqrt(np.nanmean(filled**2, axis=0)) if np.isfinite(filled).any(axis=0).all() else None
-    flat = float(np.nanmean((np.abs(np.diff(values, axis=0)) <= warn.flat_eps).astype(float)))
+    whole = np.isfinite(values).any(axis=0).all()
+    rms = np.sqrt(np.nanmean(values.astype(np.float64) ** 2, axis=0)) if whole else None
+    flat = float((np.abs(np.diff(values, axis=0)) <= warn.flat_eps).mean()) if len(values) > 1 else 0.0
     clipped = max(record.get("clipped_ratio", 0.0) for record in quality.channels[: values.shape[1]])
     quality.metrics |= {
         "rms_per_axis": [float(v) for v in rms] if rms is not None else None,
@@ -87,7 +89,11 @@ def _waveform(values: NDArray[np.float32], warn: VibrationWarn, quality: FileQua
 def judge(
     values: NDArray[np.float32], fitted: Fitted, settings: PatchTst | SwinMae, quality: FileQuality
 ) -> None:
-    """Apply the rules that compare (T, C) channels with the training data: jumps and drift."""
+    """Apply the rules that compare (T, C) channels with the training data: jumps and drift; none where they
+    are off.
+    """
+    if not settings.dqvl.enabled:
+        return
     profile = fitted.profile
     names = [record["name"] for record in quality.channels]
     for index, name in enumerate(profile.channels):

@@ -36,7 +36,7 @@ class Found:
 
 def _find(key: str, globs: Globs, root: Path, kinds: tuple[str, str], opened: ExitStack) -> Found:
     """Find the files behind one glob, folder or list, sorted by file id. `kinds`: the stream, and csv,
-    parquet, npy or auto. Zip files stay open until `opened` closes. Raises InputError for several kinds under auto.
+    parquet, npy or auto. Zip files stay open until `opened` closes. Raises InputError for several kinds.
     """
     stream, kind = kinds
     patterns = [globs] if isinstance(globs, str) else list(globs)

@@ -1,8 +1,8 @@
 """Timestamps read by majority, with a verdict for every row.
 
 A column is what most of its cells are: dates (ISO, day first, month first, with or without a zone; without
-one they count as UTC), seconds since 1970 in s, ms, us or ns, or a plain count from wherever the file begins. A
-cell of another kind is read if it can mean the same clock, otherwise it is unreadable, and only it.
+one they count as UTC), seconds since 1970 in s, ms, us or ns, or a plain count from wherever the file
+begins. A cell of another kind is read if it can mean the same clock, otherwise it is unreadable, and only it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,13 @@ _DAY_MONTH = (
     r"(?:[T ,]+(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}(?:[.,]\d+)?))?"
     r"\s*(?P<half>[AaPp][Mm])?)?$"
 )
-_EPOCH_FROM = 3e8  # 1979: a plain count that begins beyond is taken for a date
+_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+_NAMED_MONTH = (
+    r"(?i)^(?P<day>\d{1,2})[-/ .](?P<month>"
+    + "|".join(_MONTHS)
+    + r")[a-z]*[-/ .,]+(?P<year>\d{4})(?P<rest>.*)$"
+)
+_EPOCH_FROM = 3e8  # 1979: numbers beyond, close together, are taken for dates
 
 
 @dataclass(frozen=True)
@@ -67,12 +73,11 @@ class StampReader:
     def _read_text(
         self, cells: pd.Series
     ) -> tuple[NDArray[np.int8], NDArray[np.float64], NDArray[np.float64] | None]:
-        text = cells.astype("str").str.strip().fillna("")
+        text = _named_months(cells.astype("str").str.strip().fillna(""))
         kinds = np.where((text == "").to_numpy(), EMPTY, UNREADABLE).astype(np.int8)
-        seconds = pd.to_numeric(text, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
-        kinds[np.isfinite(seconds)] = NUMBER
-        seconds[~np.isfinite(seconds)] = np.nan
+        seconds = np.full(len(text), np.nan)
         self._read_iso(text, kinds, seconds)
+        self._read_numbers(text, kinds, seconds)
         open_rows = np.flatnonzero(kinds == UNREADABLE)
         if not open_rows.size:
             return kinds, seconds, None
@@ -88,18 +93,28 @@ class StampReader:
     @staticmethod
     def _read_iso(text: pd.Series, kinds: NDArray[np.int8], seconds: NDArray[np.float64]) -> None:
         """Fill in what is ISO 8601, also with slashes, a decimal comma or one-digit months."""
-        rows = np.flatnonzero(kinds == UNREADABLE)
+        rows = np.flatnonzero((kinds == UNREADABLE) & text.str.match(r"\d{4}[-/.]\d").to_numpy(dtype=bool))
         if not rows.size:
             return
         plain = text.iloc[rows]
         found = _to_seconds(pd.to_datetime(plain, format="ISO8601", errors="coerce", utc=True))
-        rest = np.isnan(found) & plain.str.match(r"^\d{4}[-/.]").to_numpy(dtype=bool)
+        rest = np.isnan(found)
         if rest.any():
             repaired = plain[rest].str.replace(_YEAR_FIRST, r"\1-\2-\3", regex=True)
             repaired = repaired.str.replace(r"-(\d)(?=\D)", r"-0\1", regex=True).str.replace(",", ".")
             found[rest] = _to_seconds(pd.to_datetime(repaired, format="ISO8601", errors="coerce", utc=True))
         good = np.isfinite(found)
         kinds[rows[good]], seconds[rows[good]] = DATE, found[good]
+
+    @staticmethod
+    def _read_numbers(text: pd.Series, kinds: NDArray[np.int8], seconds: NDArray[np.float64]) -> None:
+        rows = np.flatnonzero(kinds == UNREADABLE)
+        if not rows.size:
+            return
+        found = pd.to_numeric(text.iloc[rows].str.replace(",", "."), errors="coerce")
+        numbers = found.to_numpy(dtype=np.float64, na_value=np.nan)
+        good = np.isfinite(numbers)
+        kinds[rows[good]], seconds[rows[good]] = NUMBER, numbers[good]
 
     def finish(self) -> Times:
         """Decide what the column is and return its rows in seconds."""
@@ -149,6 +164,17 @@ class StampReader:
         return (day_first if use_day else month_first), (name, [] if sure else [note])
 
 
+def _named_months(text: pd.Series) -> pd.Series:
+    """Write 09-Mar-2026 10:30 as 2026-03-09 10:30; all else stays."""
+    named = text.str.match(_NAMED_MONTH)
+    if not named.any():
+        return text
+    parts = text[named].str.extract(_NAMED_MONTH)
+    month = parts["month"].str.lower().map({name: f"{n:02d}" for n, name in enumerate(_MONTHS, 1)})
+    iso = parts["year"] + "-" + month + "-" + parts["day"].str.zfill(2) + " " + parts["rest"].str.strip()
+    return text.mask(named, iso.str.strip().reindex(text.index)).fillna("")
+
+
 def _path(seconds: NDArray[np.float64]) -> float:
     """Total way a clock goes, in seconds: wrong readings jump by months."""
     return float(np.abs(np.diff(seconds[np.isfinite(seconds)])).sum())
@@ -187,9 +213,6 @@ def _read_numbers(
     """
     if not numbers.size:
         return numbers, "numbers", True
-    low = float(np.quantile(numbers, 0.05)) * (unit_s or 1.0)
-    if low < _EPOCH_FROM:
-        return numbers * (unit_s or 1.0), f"a count in {_name(unit_s or 1.0)}", False
     size = np.abs(numbers)
     scale = np.select(
         [size < _EPOCH_FROM, size < 1e11, size < 1e13, size < 1e14, size < 1e16, size < 1e19],
@@ -201,6 +224,10 @@ def _read_numbers(
     if compact.any():
         text = pd.Series(numbers[compact].astype(np.int64).astype(str))
         seconds[compact] = _to_seconds(pd.to_datetime(text, format="%Y%m%d%H%M%S", errors="coerce", utc=True))
+    known = seconds[np.isfinite(seconds)]
+    low, high = np.quantile(known, [0.25, 0.75]) if known.size else (1.0, 2.0)
+    if known.size * 2 < numbers.size or high > 1.5 * low:  # a count runs from its start to many times that
+        return numbers * (unit_s or 1.0), f"a count in {_name(unit_s or 1.0)}", False
     units = sorted({float(s) for s in scale[np.isfinite(scale)]}, reverse=True)
     words = "dates of 14 digits" if not units else f"{' and '.join(_name(s) for s in units)} since 1970"
     return seconds, words, True

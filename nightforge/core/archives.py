@@ -53,6 +53,9 @@ def members(
     with archive:
         infos = [info for info in archive.infolist() if not info.is_dir()]
         _check_limits(path, infos, limits)
+        for info in infos:
+            if info.filename.startswith(("/", "\\")) or ".." in _parts(info.filename) or ":" in info.filename:
+                raise InputError(f"{path}: the member {info.filename!r} points outside the archive; refused")
         wanted = [info for info in infos if _is_wanted(info.filename, suffixes)]
         _check_members(path, wanted)
         for info in sorted(wanted, key=lambda info: info.filename):
@@ -60,9 +63,13 @@ def members(
 
 
 def _is_wanted(name: str, suffixes: tuple[str, ...]) -> bool:
-    parts = PurePosixPath(name).parts
+    parts = _parts(name)
     hidden = "__MACOSX" in parts or (bool(parts) and parts[-1].startswith("."))  # what macOS adds
     return name.lower().endswith(suffixes) and not hidden
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    return PurePosixPath(name.replace("\\", "/")).parts
 
 
 def _check_limits(path: Path, infos: list[zipfile.ZipInfo], limits: Limits) -> None:
@@ -87,9 +94,6 @@ def _check_members(path: Path, infos: list[zipfile.ZipInfo]) -> None:
     seen: set[str] = set()
     for info in infos:
         name = info.filename
-        parts = PurePosixPath(name.replace("\\", "/")).parts
-        if name.startswith(("/", "\\")) or ".." in parts or ":" in name or "\x00" in name:
-            raise InputError(f"{path}: the member {name!r} points outside the archive; nothing was read")
         if info.flag_bits & 0x1:
             raise BadDataError(f"{path}: {name!r} is encrypted; pack it again without a password")
         if name in seen:
