@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightforge.anomaly import columns
-from nightforge.anomaly.quality import FileQuality, measure_channels
+from nightforge.anomaly.quality import FileQuality, counted, measure_channels
 from nightforge.anomaly.readers import Source, Table, digest_of, read_table
 from nightforge.anomaly.recording import Recording
 from nightforge.anomaly.resampling import Pace, pace_of, resampled
@@ -40,11 +40,11 @@ def import_file(source: Source, settings: PatchTst | SwinMae, quality: FileQuali
         return None
     quality.warnings += table.notes
     if table.ragged:
-        quality.warnings.append(f"{table.ragged} rows have more cells than the header and were left out")
+        quality.warnings.append(f"{counted(table.ragged, 'row')} with more cells than the header left out")
     quality.metrics["row_count"] = len(table.values)
     if len(table.values) < 2:
         quality.hard_fails.append(
-            f"{len(table.values)} rows; at least 2 are needed, and a window to be judged"
+            f"{counted(len(table.values), 'row')}; at least 2 are needed, and a window to be judged"
         )
         return None
     wanted = settings.data.timestamp_col
@@ -293,8 +293,8 @@ def _pace(times: NDArray[np.float64] | None, quality: FileQuality) -> Pace | Non
     if pace.gaps:
         longest = max(pace.gaps, key=lambda gap: gap[1])
         quality.warnings.append(
-            f"{len(pace.gaps)} gaps in time, the longest {longest[1]:.6g} s before data row {longest[0] + 1}"
-            "; no window crosses them"
+            f"{counted(len(pace.gaps), 'gap')} in time, the longest {longest[1]:.6g} s "
+            f"before data row {longest[0] + 1}; no window crosses them"
         )
     if pace.rounded:
         quality.warnings.append("several rows share each timestamp; they were written too coarsely")

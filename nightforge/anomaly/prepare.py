@@ -14,12 +14,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nightforge.anomaly import split
 from nightforge.anomaly.channels import fix_channels, hold
 from nightforge.anomaly.holes import unusable
 from nightforge.anomaly.importing import import_file
+from nightforge.anomaly.prepared import pieces
 from nightforge.anomaly.profiles import Fitted, fit_profile
-from nightforge.anomaly.quality import FileQuality
+from nightforge.anomaly.quality import FileQuality, counted
 from nightforge.anomaly.quality_report import write_report
 from nightforge.anomaly.quality_rules import judge, judge_alone
 from nightforge.anomaly.readers import Source
@@ -139,7 +143,7 @@ def _node_text(job: Job, node: str) -> str:
     part = "score" if node.startswith("batch") else "train"
     files = [quality for quality in job.files if quality.part == part]
     dropped = sum(quality.decision == "drop" for quality in files)
-    return f"{job.stream}: {len(files)} files" + (f", {dropped} dropped" if dropped else "")
+    return f"{job.stream}: {counted(len(files), 'file')}" + (f", {dropped} dropped" if dropped else "")
 
 
 # --- training files ----------------------------------------------------------------------------------------
@@ -148,8 +152,10 @@ def _node_text(job: Job, node: str) -> str:
 def _import_train(env: Env, job: Job) -> None:
     job.located = locate(job.stream, env.config, env.project, env.opened, env.report)
     if job.located.ignored:
-        count, first = len(job.located.ignored), job.located.ignored[0]
-        env.report.message(f"{job.stream}: {count} files of another kind are not read, such as {first}")
+        count = counted(len(job.located.ignored), "file")
+        env.report.message(
+            f"{job.stream}: {count} of another kind not read, such as {job.located.ignored[0]}"
+        )
     job.train = _import(env, job, job.located.train, "train")
 
 
@@ -186,7 +192,8 @@ def _check_train(env: Env, job: Job) -> None:
     for entry in entries:
         _record_split(entry)
     _refuse_empty_parts(job, entries)
-    job.fitted = _fit(job, entries)
+    blocks = _training_blocks(job, entries)
+    job.fitted = _fit(job, entries, blocks)
     for stored in usable:
         judge(load(stored, job.channels)[0], job.fitted, job.settings, stored.quality)
     facts = {"source": job.located.source, "set": "train"}
@@ -233,9 +240,10 @@ def _refuse_none(job: Job, usable: Sequence[Stored], part: str) -> None:
         f"{quality.file_id}: {quality.hard_fails[0]}" for quality in files[:SHOWN] if quality.hard_fails
     )
     more = f"; and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
-    what = "training files" if part == "train" else "files to be judged"
+    what = "training file" if part == "train" else "file"
     raise InputError(
-        f"{job.stream}: all {len(files)} {what} were dropped: {named or 'they share no channel'}{more}",
+        f"{job.stream}: every one of {counted(len(files), what)} was dropped: "
+        f"{named or 'they share no channel'}{more}",
         next_command=f"read {job.report_path}.html, correct the files, and start again",
     )
 
@@ -250,30 +258,50 @@ def _record_split(entry: Entry) -> None:
 def _refuse_empty_parts(job: Job, entries: Sequence[Entry]) -> None:
     """Training, validation and calibration need a window each; the test part only where it is judged."""
     needed = PARTS if not job.located.score else PARTS[:3]
-    there = {part for entry in entries for part in entry.split.ranges}
-    empty = [part for part in needed if part not in there]
+    longest = {part: max(_longest_piece(entry, part) for entry in entries) for part in needed}
+    empty = [part for part in needed if longest[part] < job.plan.window_rows]
     if not empty:
         return
-    longest = max(entry.stored.rows for entry in entries)
+    rows = max(entry.stored.rows for entry in entries)
     shares = ", ".join(f"{part} {share:.2f}" for part, share in zip(PARTS, job.plan.shares, strict=True))
     raise InputError(
-        f"{job.stream}: no window for the part {', '.join(empty)}. {len(entries)} files, the longest with "
-        f"{longest} rows; window {job.plan.window_rows} rows, gap {job.plan.gap_rows}, shares {shares}: "
-        f"a file needs {split.rows_needed(job.plan)} rows",
+        f"{job.stream}: no window for the part {', '.join(empty)}. {counted(len(entries), 'file')}, "
+        f"the longest with {rows} rows; window {job.plan.window_rows} rows, gap {job.plan.gap_rows}, "
+        f"shares {shares}: a file without gaps in time needs {split.rows_needed(job.plan)} rows",
         next_command=f"bring longer files, or shorten the window ({_window_key(job)}), or change the shares",
     )
+
+
+def _longest_piece(entry: Entry, part: str) -> int:
+    """Rows of the longest stretch of a part that no gap in time and no masked row cuts."""
+    first, end = entry.split.ranges.get(part, (0, 0))
+    return max((b - a for a, b in pieces(first, end, entry.stored.breaks, entry.stored.masked)), default=0)
 
 
 def _window_key(job: Job) -> str:
     return "patchtst.data.seq_len" if job.stream == "patchtst" else "swinmae.data.win_sec"
 
 
-def _fit(job: Job, entries: Sequence[Entry]) -> Fitted:
+def _training_blocks(job: Job, entries: Sequence[Entry]) -> list[NDArray[np.float32]]:
+    """The training rows per file. A channel without a value in any of them is left out of the data set."""
     blocks = []
     for entry in entries:
         if "train" in entry.split.ranges:
             first, end = entry.split.ranges["train"]
             blocks.append(load(entry.stored, job.channels)[0][first:end])
+    measured = np.logical_or.reduce([np.isfinite(block).any(axis=0) for block in blocks])
+    if measured.all():
+        return blocks
+    lost = [name for name, there in zip(job.channels, measured, strict=True) if not there]
+    if job.stream == "swinmae" or not measured.any():
+        raise InputError(f"{job.stream}: no value of {', '.join(lost)} in the training rows")
+    job.dropped_channels += [{"name": name, "reason": "no value in the training rows"} for name in lost]
+    _allow_dropped_channels(job)
+    job.channels = tuple(name for name in job.channels if name not in lost)
+    return [np.ascontiguousarray(block[:, measured]) for block in blocks]
+
+
+def _fit(job: Job, entries: Sequence[Entry], blocks: Sequence[NDArray[np.float32]]) -> Fitted:
     steps = sorted(entry.stored.step_s for entry in entries if entry.stored.step_s)
     step = steps[len(steps) // 2] if steps else None
     if isinstance(job.settings, PatchTst):

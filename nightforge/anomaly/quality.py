@@ -56,6 +56,11 @@ class FileQuality:
         }
 
 
+def counted(count: int, noun: str) -> str:
+    """Write `1 file`, `2 files`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def measure_channels(
     names: Sequence[str], values: NDArray[np.float32], text: Sequence[int]
 ) -> list[dict[str, Any]]:

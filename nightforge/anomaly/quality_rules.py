@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightforge.anomaly.profiles import Fitted
-from nightforge.anomaly.quality import FileQuality
+from nightforge.anomaly.quality import FileQuality, counted
 from nightforge.anomaly.recording import Profile
 from nightforge.config.anomaly import PatchTst, SwinMae, VibrationWarn
 
@@ -41,7 +41,9 @@ def judge_alone(values: NDArray[np.float32], settings: PatchTst | SwinMae, quali
         if record["kind"] != "number":
             quality.warnings.append(f"channel {record['name']!r} holds no number in this file")
         elif record["text_cells"]:
-            quality.warnings.append(f"channel {record['name']!r}: {record['text_cells']} cells hold text")
+            quality.warnings.append(
+                f"channel {record['name']!r}: text in {counted(record['text_cells'], 'cell')}"
+            )
     if isinstance(settings, PatchTst):
         _stuck(used, settings.dqvl.warn.stuck_std, quality)
         quality.metrics["repeated_row_ratio"] = _repeated_rows(values)

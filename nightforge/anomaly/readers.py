@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import csv
 import hashlib
+import io
 import re
 import warnings
 from collections.abc import Callable, Iterator
@@ -284,7 +285,8 @@ def _read_parquet(source: Source, timestamp_col: str | None, short_stamp: bool) 
 def _read_npy(source: Source) -> Table:
     try:
         with source.open() as file:
-            values = np.load(file, allow_pickle=False)
+            seekable = file if file.seekable() else io.BytesIO(file.read())  # inside a zip it is a stream
+            values = np.load(seekable, allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
         raise BadDataError(f"{source.file_id} can't be read as NPY: {error}") from error
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiub":

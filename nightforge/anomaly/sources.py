@@ -16,7 +16,7 @@ from nightforge.anomaly.readers import Source
 from nightforge.anomaly.recording import STREAMS
 from nightforge.config import Config
 from nightforge.config.anomaly import Globs, PatchTst, SwinMae
-from nightforge.core.archives import members
+from nightforge.core import archives
 from nightforge.core.errors import InputError
 from nightforge.core.paths import Project
 from nightforge.core.reporting import Report
@@ -103,8 +103,7 @@ def _opener(path: Path) -> Callable[[], IO[bytes]]:
 
 def _zipped(path: Path, name: str, wanted: tuple[str, ...], opened: ExitStack) -> list[Source]:
     suffixes = tuple(suffix for suffix, kind in KINDS.items() if kind in wanted)
-    inside = members(path, suffixes)
-    opened.callback(inside.close)
+    inside = opened.enter_context(archives.opened(path, suffixes))
     return [
         Source(f"{name}/{member.name}", KINDS[Path(member.name).suffix.lower()], member.open, member.size)
         for member in inside
@@ -148,7 +147,9 @@ def _nothing(key: str, globs: Globs, stream: str, kind: str, found: Found) -> In
     suffixes = " or ".join(suffix for suffix, name in KINDS.items() if name in kinds)
     shown = globs if isinstance(globs, str) else ", ".join(globs)
     there = (
-        f"; it finds {len(found.ignored)} other files, such as {found.ignored[0]}" if found.ignored else ""
+        f"; {len(found.ignored)} of another kind are there, such as {found.ignored[0]}"
+        if found.ignored
+        else ""
     )
     return InputError(
         f"{key}={shown} finds no {suffixes} file{there}",

@@ -103,9 +103,7 @@ def write_set(target: Path, data: DataSet) -> str:
     profile = data.fitted.profile
     listing = []
     for number, entry in enumerate(data.entries):
-        name = (
-            f"rows/{number:03d}.npz" if entry.split.state != "too_short" or not entry.split.ranges else None
-        )
+        name = f"rows/{number:03d}.npz" if entry.split.ranges else None
         listing.append(_listed(entry, name))
         if name is not None:
             _write_rows(fresh / name, entry, profile.channels)

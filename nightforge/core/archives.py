@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
@@ -36,30 +37,38 @@ class Member(NamedTuple):
     open: Callable[[], IO[bytes]]
 
 
-def members(
-    path: Path, suffixes: tuple[str, ...], limits: Limits | None = None
-) -> Generator[Member, None, None]:
-    """Yield the members whose names end in one of `suffixes` (lower case), in order of their names.
-
-    BadDataError for a file that is no zip, is damaged or encrypted; InputError, before anything is yielded,
-    for a member that would leave the archive, for two of one name, and for an archive beyond `limits`.
-    The archive stays open until the iterator ends; a member must be read before that.
+def members(path: Path, suffixes: tuple[str, ...], limits: Limits | None = None) -> Iterator[Member]:
+    """Yield the members whose names end in one of `suffixes` (lower case), in order of their names; each must
+    be read before the iterator ends. Raises as `opened` does, before anything is yielded.
     """
-    limits = limits or Limits()
+    with opened(path, suffixes, limits) as found:
+        yield from found
+
+
+@contextmanager
+def opened(
+    path: Path, suffixes: tuple[str, ...], limits: Limits | None = None
+) -> Iterator[tuple[Member, ...]]:
+    """Hold an archive open and give its members with one of `suffixes`, in order of their names.
+
+    BadDataError for a file that is no zip, is damaged or encrypted, or holds a name twice; InputError for a
+    member that would leave the archive and for an archive beyond `limits`.
+    """
     try:
         archive = zipfile.ZipFile(path)
     except zipfile.BadZipFile as error:
         raise BadDataError(f"{path} is not a zip file or is damaged ({error})") from error
     with archive:
         infos = [info for info in archive.infolist() if not info.is_dir()]
-        _check_limits(path, infos, limits)
+        _check_limits(path, infos, limits or Limits())
         for info in infos:
             if info.filename.startswith(("/", "\\")) or ".." in _parts(info.filename) or ":" in info.filename:
                 raise InputError(f"{path}: the member {info.filename!r} points outside the archive; refused")
-        wanted = [info for info in infos if _is_wanted(info.filename, suffixes)]
+        wanted = sorted(
+            (info for info in infos if _is_wanted(info.filename, suffixes)), key=lambda info: info.filename
+        )
         _check_members(path, wanted)
-        for info in sorted(wanted, key=lambda info: info.filename):
-            yield Member(info.filename, info.file_size, _opener(archive, info, path))
+        yield tuple(Member(info.filename, info.file_size, _opener(archive, info, path)) for info in wanted)
 
 
 def _is_wanted(name: str, suffixes: tuple[str, ...]) -> bool:
