@@ -121,7 +121,7 @@ class Detectors:
         return scores
 
     def _score_chunk(
-        self, segment: Segment, starts: NDArray[np.int64], chosen: slice, wanted: set[str]
+        self, segment: Segment, starts: NDArray[np.int64], chosen: NDArray[np.int64], wanted: set[str]
     ) -> dict[str, Floats]:
         found: dict[str, Floats] = {}
         if wanted & set(CLASSIC):
@@ -140,7 +140,7 @@ class Detectors:
         if "fused" in wanted:
             found["fused"] = sum(
                 (reference.surprise(found[name]) for name, reference in self.references.items()),
-                start=np.zeros(chosen.stop - chosen.start),
+                start=np.zeros(len(chosen)),
             )
         return found
 
@@ -224,8 +224,7 @@ def _training_matrices(
     for segment, count in zip(segments, counts, strict=True):
         starts = view.starts(segment)
         for part in view.chunks(count):
-            chosen = np.arange(part.start, part.stop)
-            chosen = chosen[(seen + chosen) % every == 0]
+            chosen = part[(seen + part) % every == 0]
             if len(chosen):
                 matrices.append(view.samples(segment, starts, chosen))
                 if encoder is not None:

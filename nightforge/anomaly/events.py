@@ -47,7 +47,7 @@ class Track:
     fs_hz: float | None = None
 
     def position(self, row: int) -> float:
-        """Return where a row of the segment lies in time: seconds, or the row of the file where no clock ran."""
+        """Return where a row of the segment lies: seconds, or the row of the file where no clock ran."""
         if self.segment.times_s is not None:
             return float(self.segment.times_s[row])
         at = float(self.segment.first_row + row)

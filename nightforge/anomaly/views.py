@@ -9,7 +9,7 @@ Letters: T rows, C channels, n windows, m samples, d numbers per sample.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,30 +63,30 @@ class View:
         """Return the first row of every window, counted within the segment: (n,)."""
         return window_starts(len(segment.values), self.cut.rows, self.cut.stride)
 
-    def chunks(self, windows: int) -> Iterator[slice]:
-        """Divide the windows of a segment so that memory stays bounded, always at the same places."""
+    def chunks(self, windows: int) -> Iterator[Indices]:
+        """Divide the numbers of a segment's windows: bounded memory, always the same places."""
         per_window = max(
             self.cut.rows * len(self.profile.channels),
             self.cut.stride * self.cut.lags * len(self.active) if self.is_table else 0,
         )
         step = min(4096, max(16, _CHUNK_NUMBERS // per_window))
         for first in range(0, windows, step):
-            yield slice(first, min(first + step, windows))
+            yield np.arange(first, min(first + step, windows))
 
     def windows(self, segment: Segment, starts: Indices) -> NDArray[np.float32]:
         """Return the windows that begin at `starts`, in physical units: (n, rows, C)."""
         view = np.lib.stride_tricks.sliding_window_view(segment.values, self.cut.rows, axis=0)
         return np.ascontiguousarray(view[starts].transpose(0, 2, 1))
 
-    def samples(self, segment: Segment, starts: Indices, chosen: slice | Indices) -> Samples:
-        """Return the samples of the `chosen` windows among all `starts` of the segment."""
+    def samples(self, segment: Segment, starts: Indices, chosen: Indices) -> Samples:
+        """Return the samples of the windows numbered `chosen` among all `starts` of the segment."""
         if not self.is_table:
             assert self.profile.fs_hz is not None
             windows = self.windows(segment, starts[chosen])[:, :, self.active]
             return Samples(features(windows, self.profile.fs_hz), np.arange(len(windows)))
-        ends = starts + self.cut.rows
-        first_rows = np.concatenate([starts[:1] + self.cut.lags - 1, ends[:-1]])  # not judged by one before
-        first, end = first_rows[chosen], ends[chosen]
+        end = starts[chosen] + self.cut.rows
+        before = starts[np.maximum(chosen - 1, 0)] + self.cut.rows  # what the window before has judged
+        first = np.where(chosen > 0, before, self.cut.lags - 1)
         counts = end - first
         bounds = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)
         rows = np.repeat(first - bounds, counts) + np.arange(counts.sum())  # the row each sample belongs to
@@ -120,3 +120,19 @@ class View:
             counts = np.concatenate([[0], np.cumsum(outside)])
             found[:, column] = counts[starts + self.cut.rows] > counts[starts]
         return found
+
+    def quantities(self, segments: Sequence[Segment]) -> Floats:
+        """Return what drift is measured in, of windows that do not overlap: (n, C). Sensor tables: the median
+        of each channel; vibration: the logarithm of each axis's root mean square.
+        """
+        rows = self.cut.rows
+        found = [np.empty((0, len(self.profile.channels)))]
+        for segment in segments:
+            count = len(segment.values) // rows
+            blocks = segment.values[: count * rows].reshape(count, rows, -1)
+            if self.is_table:
+                found.append(np.median(blocks, axis=1).astype(np.float64))
+            else:
+                power = blocks.astype(np.float64).var(axis=1)
+                found.append(0.5 * np.log(np.maximum(power, 1e-30)))
+        return np.concatenate(found)
