@@ -86,7 +86,7 @@ def settings_of(config: Config) -> dict[str, Any]:
 
 def cut_of(config: Config, stream: str, profile: Profile) -> Cut:
     """Return how the settings cut segments of a stream into windows."""
-    clip = config.anomaly.clip
+    clip = config.anomaly.lag_clip
     if stream == "patchtst":
         data = config.patchtst.data
         return Cut(data.seq_len, data.seq_stride, config.anomaly.lags, clip)

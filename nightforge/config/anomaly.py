@@ -97,12 +97,12 @@ class VibrationData(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         dict[str, float], doc("sampling rate of single files by name or path, Hz")
     ] = {}
     resample: Resample = msgspec.field(default_factory=Resample)
-    total_steps: Annotated[Count, doc("samples of the generator, all training files together")] = 160000
-    train_ratio: Annotated[Positive, doc("share of the recordings, the first, to train on")] = 0.6
+    total_steps: Annotated[Count, doc("samples of the generator, all training files together")] = 480000
+    train_ratio: Annotated[Positive, doc("share of the recordings, the first, to train on")] = 0.5
     val_ratio: Annotated[NotNegative, doc("share after it that decides when training stops")] = 0.1
     calibrate_ratio: Annotated[
         NotNegative, doc("share after it that thresholds come from; the rest is the test part")
-    ] = 0.15
+    ] = 0.25
     win_sec: Annotated[Positive, doc("window, seconds")] = 0.5
     win_stride_sec: Annotated[Positive, doc("seconds from one judged window to the next")] = 0.25
 
@@ -290,9 +290,11 @@ class Anomaly(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     lags: Annotated[
         Count, doc("rows that the classic detectors of sensor tables see together, at most a window's")
     ] = 32
-    clip: Annotated[
-        Positive, doc("scaled values are cut at this many scales, so that no channel outvotes all others")
+    lag_clip: Annotated[
+        Positive,
+        doc("scaled values in lagged rows are cut at this many scales, so that no channel outvotes all others"),
     ] = 5.0
+    clip: Annotated[Positive, doc("scaled values are cut at this many scales before the network")] = 20.0
     alpha_warn: Annotated[Positive, doc("share of normal windows that may be called warn or worse")] = 0.05
     alpha_anomaly: Annotated[Positive, doc("share of normal windows that may be called anomaly")] = 0.01
     events: Events = msgspec.field(default_factory=Events)
