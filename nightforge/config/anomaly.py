@@ -100,12 +100,12 @@ class VibrationData(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         dict[str, float], doc("sampling rate of single files by name or path, Hz")
     ] = {}
     resample: Resample = msgspec.field(default_factory=Resample)
-    total_steps: Annotated[Count, doc("samples of the generator, all training files together")] = 160000
-    train_ratio: Annotated[Positive, doc("share of the recordings, the first, to train on")] = 0.6
+    total_steps: Annotated[Count, doc("samples of the generator, all training files together")] = 480000
+    train_ratio: Annotated[Positive, doc("share of the recordings, the first, to train on")] = 0.5
     val_ratio: Annotated[NotNegative, doc("share after it that decides when training stops")] = 0.1
     calibrate_ratio: Annotated[
         NotNegative, doc("share after it that thresholds come from; the rest is the test part")
-    ] = 0.15
+    ] = 0.25
     win_sec: Annotated[Positive, doc("window, seconds")] = 0.5
     win_stride_sec: Annotated[Positive, doc("seconds from one judged window to the next")] = 0.25
 
@@ -287,13 +287,20 @@ class Anomaly(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Detectors, thresholds and decisions of both streams."""
 
     patchtst_detector: Annotated[
-        Literal["pca", "iforest", "patchtst", "fused"], doc("detector that decides on sensor tables")
+        Literal["pca", "iforest", "features", "patchtst", "fused"],
+        doc("detector that decides on sensor tables"),
     ] = "fused"
     swinmae_detector: Annotated[
         Literal["pca", "iforest", "features", "swin-mim", "fused"], doc("detector that decides on vibration")
     ] = "fused"
-    lags: Annotated[Count, doc("rows that the classic detectors of sensor tables see together")] = 10
-    clip: Annotated[Positive, doc("scaled values are cut at this many scales")] = 20.0
+    lags: Annotated[
+        Count, doc("rows that the classic detectors of sensor tables see together, at most a window's")
+    ] = 32
+    lag_clip: Annotated[
+        Positive,
+        doc("scaled values in lagged rows are cut at this many scales, so that no channel outvotes all others"),
+    ] = 5.0
+    clip: Annotated[Positive, doc("scaled values are cut at this many scales before the network")] = 20.0
     alpha_warn: Annotated[Positive, doc("share of normal windows that may be called warn or worse")] = 0.05
     alpha_anomaly: Annotated[Positive, doc("share of normal windows that may be called anomaly")] = 0.01
     events: Events = msgspec.field(default_factory=Events)
@@ -319,6 +326,13 @@ def anomaly_contradictions(patchtst: PatchTst, swinmae: SwinMae, anomaly: Anomal
         used = part.train_ratio + part.val_ratio + part.calibrate_ratio
         if used > 1.0 + 1e-9:
             found.append(f"{name}.data: train_ratio, val_ratio and calibrate_ratio sum to {used:g}, above 1")
+    if anomaly.lags > data.seq_len:
+        found.append(f"anomaly.lags {anomaly.lags} cannot be more than patchtst.data.seq_len {data.seq_len}")
+    if data.seq_stride > data.seq_len:
+        found.append(
+            f"patchtst.data.seq_stride {data.seq_stride} is longer than seq_len {data.seq_len}; the rows between "
+            "two windows would never be judged"
+        )
     found += _swin_contradictions(swinmae)
     if anomaly.alpha_anomaly >= anomaly.alpha_warn:
         found.append("anomaly.alpha_anomaly must be below anomaly.alpha_warn")
@@ -331,6 +345,11 @@ def anomaly_contradictions(patchtst: PatchTst, swinmae: SwinMae, anomaly: Anomal
 
 def _swin_contradictions(swinmae: SwinMae) -> list[str]:
     found: list[str] = []
+    if swinmae.data.win_stride_sec > swinmae.data.win_sec:
+        found.append(
+            "swinmae.data.win_stride_sec is longer than win_sec; the samples between two windows would never be "
+            "judged"
+        )
     stages = len(swinmae.model.depths)
     if len(swinmae.model.num_heads) != stages:
         found.append("swinmae.model.depths and num_heads must have one entry per stage each")
