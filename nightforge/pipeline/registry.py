@@ -311,7 +311,7 @@ ANOMALY: tuple[StageSpec, ...] = tuple(
         ),
         StageSpec(
             key="23",
-            script="scripts/23_train_swin.py",
+            script="scripts/23_train_swin_mim.py",
             title="Train Swin on vibration",
             phase=2,
             kind="training",
@@ -324,7 +324,7 @@ ANOMALY: tuple[StageSpec, ...] = tuple(
         ),
         StageSpec(
             key="24",
-            script="scripts/24_calibrate.py",
+            script="scripts/24_calibrate_thresholds.py",
             title="Fit and calibrate detectors",
             phase=3,
             kind="eval",
