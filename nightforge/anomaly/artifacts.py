@@ -26,7 +26,7 @@ class Artifacts:
     train: Path  # data/anomaly/...: the prepared training set
     model: Path | None
     detectors: Path | None
-    quality: Path  # results/anomaly/quality/<stream>.json
+    quality: Path  # results/anomaly/quality/<fdc or vib>.json
 
     def manifest(self) -> dict[str, Any]:
         """Return the manifest of the model; empty without one."""
@@ -57,10 +57,10 @@ def artifacts_of(project: Project, stream: str) -> Artifacts:
     """Find the newest of everything that belongs to a stream."""
     return Artifacts(
         stream=stream,
-        train=project.anomaly_data / stream / "train",
+        train=project.anomaly_data / STREAMS[stream] / "train",
         model=_newest(project.models, versions.MODEL_PREFIX[stream]),
         detectors=_newest(project.models, versions.DETECTOR_PREFIX[stream]),
-        quality=project.anomaly_results / "quality" / f"{stream}.json",
+        quality=project.anomaly_results / "quality" / f"{STREAMS[stream]}.json",
     )
 
 
