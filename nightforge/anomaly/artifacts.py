@@ -33,8 +33,10 @@ class Artifacts:
         return (read_object(self.model / versions.MANIFEST) if self.model else None) or {}
 
     def recipe(self) -> dict[str, Any]:
-        """Return the resolved settings the model was trained with; empty without any."""
-        return (read_object(self.model / RECIPE) if self.model else None) or {}
+        """Return the resolved settings of the stream that the model was trained with; empty without any."""
+        recipe = (read_object(self.model / RECIPE) if self.model else None) or {}
+        settings = recipe.get(self.stream)
+        return settings if isinstance(settings, dict) else {}
 
     def thresholds(self) -> dict[str, Any]:
         """Return the thresholds as they were written; empty without any."""

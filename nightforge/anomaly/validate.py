@@ -162,8 +162,8 @@ def _checkpoints(subject: Subject) -> str:
         model, detectors = _there(stream)
         for folder in (model, detectors):
             read_manifest(folder, check_hashes=True)
-        smoke.load_strictly(stream.stream, model)
-        return f"{model.name} and {detectors.name} load, all hashes match"
+        digest = smoke.load_strictly(stream, model, detectors)
+        return f"{model.name} ({digest}) and {detectors.name} load, all hashes match"
 
     return _each(subject, look)
 
@@ -223,7 +223,12 @@ def _logs(subject: Subject) -> str:
 
 def _configs(subject: Subject) -> str:
     """4: the settings a model was trained with lie beside it, and are those of its manifest and its run."""
-    return _each(subject, lambda stream: smoke.check_settings(subject.project, stream, _there(stream)[0]))
+
+    def look(stream: Artifacts) -> str:
+        _there(stream)
+        return smoke.check_settings(subject.project, stream)
+
+    return _each(subject, look)
 
 
 def _backup(subject: Subject) -> str:

@@ -70,7 +70,7 @@ def test_a_stage_that_dies_without_a_word_fails_the_box_it_was_at() -> None:
     state = fold_all([event("run_ended", status="failed", exit_code=1)], state)
     assert shown(state, "orchestrator", "dqvl") == ["fail", "fail"]
     again = fold_all([event("run_resumed", pid=2), started("21")], state)
-    assert shown(again, "orchestrator", "data-prep", "dqvl") == ["running", "running", "idle"]
+    assert shown(again, "orchestrator", "data-prep", "dqvl") == ["running", "done", "idle"]
 
 
 def test_what_a_failing_stage_said_of_its_boxes_stands() -> None:
