@@ -37,7 +37,7 @@ def load_strictly(stream: Artifacts, model: Path, detectors: Path) -> str:
 
 
 def score_twice(config: Config, stream: Artifacts, model: Path, detectors: Path) -> str:
-    """Score windows that no training has seen twice, everything loaded anew in between. Raises InputError when
+    """Score windows that no training has seen, twice, everything loaded anew in between. Raises InputError if
     there are none, a score is not a finite number, or one bit differs.
     """
     prepared = open_prepared(stream.train)
