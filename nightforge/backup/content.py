@@ -1,10 +1,13 @@
 """What belongs in a snapshot: what people wrote, what a run learned, and the adapters worth keeping.
 
-Never the tiny base model (rebuilt from a seed), downloaded base models, checkpoints, or the logs of runs.
+Never the tiny base model (rebuilt from a seed), downloaded base models, checkpoints, or the logs of runs. Of
+the anomaly track: the newest models, decisions, and what its data were (profile, split, hashes), not the
+rows: those are made again from the user's own files, which no snapshot holds.
 """
 
 import os
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 
 from nightforge.core import versions
@@ -15,6 +18,8 @@ from nightforge.core.paths import Project
 
 _FOLDERS = ("data/blueprint", "lessons", "results", "profiles")
 _FILES = ("pipeline_config.json", "models/champion.json")
+_PREPARED = ("data/anomaly/*/*/profile.json", "data/anomaly/*/*/split.json", "data/anomaly/*/*/dataset.json")
+_BUNDLES = "results/anomaly/runs/*/bundle.zip"  # copies of what a snapshot holds anyway
 _CHECKPOINT_PREFIXES = ("checkpoint-", "checkpoints")
 
 
@@ -46,15 +51,23 @@ def select(project: Project, also: frozenset[str] = frozenset()) -> Content:
     """List the files to back up: fixed places, the newest complete adapter, the champion's, `also`."""
     newest = versions.latest(project.models)
     keep = {version for version in (newest, champion_version(project)) if version is not None}
-    adapters = {f"models/{versions.PREFIX}{version}" for version in keep} | also
+    adapters = {f"models/{versions.PREFIX}{version}" for version in keep} | _newest_of_streams(project) | also
     paths: dict[str, Path] = {}
     skipped: dict[str, str] = {}
     for name in (*_FOLDERS, *sorted(adapters)):
         _walk(project.root, project.root / name, paths, skipped)
-    for name in _FILES:
+    prepared = (project.relative(path) for pattern in _PREPARED for path in project.root.glob(pattern))
+    for name in (*_FILES, *sorted(prepared)):
         if (project.root / name).is_file():
             paths[name] = project.root / name
     return Content(paths, skipped, newest)
+
+
+def _newest_of_streams(project: Project) -> set[str]:
+    """The newest model and detectors of each stream of the anomaly track."""
+    prefixes = (*versions.MODEL_PREFIX.values(), *versions.DETECTOR_PREFIX.values())
+    found = ((prefix, versions.latest(project.models, prefix)) for prefix in prefixes)
+    return {f"models/{prefix}{version}" for prefix, version in found if version is not None}
 
 
 def unit_of(path: str) -> str:
@@ -89,6 +102,8 @@ def _walk(root: Path, folder: Path, paths: dict[str, Path], skipped: dict[str, s
             if is_transient(name):
                 continue
             relative = path.relative_to(root).as_posix()
+            if fnmatch(relative, _BUNDLES):
+                continue
             if path.is_symlink() or not path.is_file():
                 skipped[relative] = "symbolic link" if path.is_symlink() else "not a plain file"
             else:

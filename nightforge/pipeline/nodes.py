@@ -52,14 +52,14 @@ def _of_graph(stages: Sequence[StageState], before: Mapping[str, NodeStatus]) ->
     for stage in stages:
         known = {name: before.get(name, NodeStatus()) for name in stage.nodes}
         words = stage.message or stage.title
-        if stage.status in ("pending", "stopped"):
-            found.update(dict.fromkeys(known, ("idle", words)))
+        if stage.status in ("pending", "stopped"):  # one that is done may have been lit by a stage before
+            found.update((name, ("idle", words)) for name, node in known.items() if node.status != "done")
         elif stage.status in ("succeeded", "skipped"):
             for name, node in known.items():
                 found[name] = ("done", node.message if node.status == "done" else words)
         elif stage.status == "failed":
             at = [name for name, node in known.items() if node.status == "running"]
-            left = [name for name, node in known.items() if node.status == "idle"]
+            left = [name for name, node in known.items() if node.status == "idle"] or [*known][-1:]
             told = any(node.status == "fail" for node in known.values())
             found.update(dict.fromkeys(at or ([] if told else left[:1]), ("fail", words)))
         elif stage.status == "running" and not any(n.status in ("running", "done") for n in known.values()):

@@ -269,9 +269,9 @@ RAW_DATA: dict[str, tuple[str, str]] = {
 STREAM_MARKS: dict[str, tuple[str, ...]] = {"patchtst": ("patchtst", "fdc"), "swinmae": ("swin", "vib")}
 
 
-def _prepared(which: str, *streams: str) -> tuple[str, ...]:
+def _prepared(which: str, *folders: str) -> tuple[str, ...]:
     names = ("dataset.json", "profile.json", "split.json", "rows/")
-    return tuple(f"data/anomaly/{stream}/{which}/{name}" for stream in streams for name in names)
+    return tuple(f"data/anomaly/{folder}/{which}/{name}" for folder in folders for name in names)
 
 
 _PATCHTST, _SWIN = "models/patchtst-vN/", "models/swin-mim-vN/"
@@ -289,12 +289,12 @@ ANOMALY: tuple[StageSpec, ...] = tuple(
             kind="data",
             reads=(*RAW_DATA["patchtst"], *RAW_DATA["swinmae"]),
             writes=(
-                *_prepared("train", "patchtst", "swinmae"),
-                *_prepared("score", "patchtst", "swinmae"),
-                "results/anomaly/quality/patchtst.json",
-                "results/anomaly/quality/swinmae.json",
+                *_prepared("train", "fdc", "vib"),
+                *_prepared("score", "fdc", "vib"),
+                "results/anomaly/quality/fdc.json",
+                "results/anomaly/quality/vib.json",
             ),
-            nodes=("data-prep", "dqvl"),
+            nodes=("data-prep", "dqvl", "batch-import", "batch-dqvl"),
         ),
         StageSpec(
             key="22",
@@ -302,7 +302,7 @@ ANOMALY: tuple[StageSpec, ...] = tuple(
             title="Train PatchTST on sensor tables",
             phase=2,
             kind="training",
-            reads=_prepared("train", "patchtst"),
+            reads=_prepared("train", "fdc"),
             writes=(_PATCHTST,),
             force_args=("--force",),
             gpu=True,
@@ -311,11 +311,11 @@ ANOMALY: tuple[StageSpec, ...] = tuple(
         ),
         StageSpec(
             key="23",
-            script="scripts/23_train_swin.py",
+            script="scripts/23_train_swin_mim.py",
             title="Train Swin on vibration",
             phase=2,
             kind="training",
-            reads=_prepared("train", "swinmae"),
+            reads=_prepared("train", "vib"),
             writes=(_SWIN,),
             force_args=("--force",),
             gpu=True,
@@ -324,14 +324,14 @@ ANOMALY: tuple[StageSpec, ...] = tuple(
         ),
         StageSpec(
             key="24",
-            script="scripts/24_calibrate.py",
+            script="scripts/24_calibrate_thresholds.py",
             title="Fit and calibrate detectors",
             phase=3,
             kind="eval",
-            reads=(*_prepared("train", "patchtst", "swinmae"), _PATCHTST, _SWIN),
+            reads=(*_prepared("train", "fdc", "vib"), _PATCHTST, _SWIN),
             writes=_DETECTORS,
             force_args=("--force",),
-            work=("data/anomaly/patchtst/train/rows", "data/anomaly/swinmae/train/rows"),
+            work=("data/anomaly/fdc/train/rows", "data/anomaly/vib/train/rows"),
             nodes=("calibrate",),
         ),
         StageSpec(
@@ -340,7 +340,7 @@ ANOMALY: tuple[StageSpec, ...] = tuple(
             title="Score and decide",
             phase=4,
             kind="eval",
-            reads=(*_prepared("score", "patchtst", "swinmae"), _PATCHTST, _SWIN, *_DETECTORS),
+            reads=(*_prepared("score", "fdc", "vib"), _PATCHTST, _SWIN, *_DETECTORS),
             writes=(
                 "results/anomaly/latest.json",
                 f"{_RESULT}/summary.json",
@@ -348,11 +348,9 @@ ANOMALY: tuple[StageSpec, ...] = tuple(
                 f"{_RESULT}/swinmae_events.json",
                 f"{_RESULT}/report.html",
             ),
-            work=("data/anomaly/patchtst/score/rows", "data/anomaly/swinmae/score/rows"),
+            work=("data/anomaly/fdc/score/rows", "data/anomaly/vib/score/rows"),
             nodes=(
                 "batch-orchestrator",
-                "batch-import",
-                "batch-dqvl",
                 "batch-patchtst",
                 "batch-swinmae",
                 "batch-decision",
