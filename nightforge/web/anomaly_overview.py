@@ -93,9 +93,9 @@ class Overview:
         value = self._value(path, problems)
         if value is None:
             return None
-        files = value.get("files")
+        files, counts = value.get("files"), value.get("summary")
         return {
-            "summary": short(value),
+            "summary": {**(short(value) or {}), **(counts if isinstance(counts, dict) else {})},
             "files": len(files) if isinstance(files, list | dict) else files,
             "report": path.with_suffix(".html").is_file(),
             "at": _changed_at(path),
@@ -123,9 +123,8 @@ class Overview:
         if isinstance(label, str) and label in self._anomaly.labels():
             path = self._project.anomaly_results / "runs" / label / "checklist.json"
             value = self._value(path, problems) or {}
-            items = value.get("checklist", value.get("items"))
-            if isinstance(items, list):
-                return items
+            if isinstance(value.get("items"), list):
+                return list(value["items"])
         exported = state.get("checklist")
         return exported if isinstance(exported, list) else []
 

@@ -28,6 +28,7 @@ _FORBIDDEN = re.compile(r'[/\\:*?"<>|]')
 _RESERVED = re.compile(
     r"(con|prn|aux|nul|conin\$|conout\$|clock\$|com[0-9\xb9\xb2\xb3]|lpt[0-9\xb9\xb2\xb3])\s*(\..*)?", re.I
 )
+_INVISIBLE = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")  # Unicode categories
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 _SPLIT = re.compile(r"[;,\t| ]")
 _NPY_MAGIC = b"\x93NUMPY"
@@ -58,9 +59,9 @@ def clean_name(name: str) -> str:
     name = unicodedata.normalize("NFC", name)
     if _FORBIDDEN.search(name):
         raise BadFile('a file name must not hold / \\ : * ? " < > |')
-    if any(unicodedata.category(letter)[0] == "C" for letter in name):
+    if any(unicodedata.category(letter) in _INVISIBLE for letter in name):
         raise BadFile("the file name holds control or invisible characters")
-    if not name or name.startswith((".", " ")) or name.endswith((".", " ")):
+    if not name or name != name.strip() or name.startswith(".") or name.endswith("."):
         raise BadFile("a file name must not be empty, begin with a dot or blank, or end with one")
     if _RESERVED.fullmatch(name):
         raise BadFile("this name is reserved by Windows; rename the file")

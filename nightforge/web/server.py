@@ -200,7 +200,8 @@ class Connection(socketserver.BaseRequestHandler):
             return False
         with contextlib.closing(file):
             self.request.sendall(render(response, "HEAD", None, keep, file.size))
-            return keep and (method == "HEAD" or file.send(self.request))
+            whole = method == "HEAD" or file.send(self.request)
+        return keep and whole
 
     def _may_stay(self, request: Request) -> bool:
         # Beyond half of the places a connection is closed after its answer, so that many tabs share them.
