@@ -16,6 +16,7 @@ from typing import Any
 
 from nightforge.core.paths import Project
 from nightforge.web.import_files import SUFFIXES
+from nightforge.web.import_place import FOLDERS
 from nightforge.web.messages import Refusal, Response, encode, etag_of
 from nightforge.web.project_data import FILE_LIMIT, read_plain
 
@@ -90,8 +91,8 @@ class AnomalyData:
         missing = "the data of this stream have not been checked yet"
         folder = self._results / "quality"
         if report:
-            return self._page(folder / f"{stream}.html", missing)
-        return self._json(folder / f"{stream}.json", missing)
+            return self._page(folder / f"{FOLDERS[stream]}.html", missing)
+        return self._json(folder / f"{FOLDERS[stream]}.json", missing)
 
     def _result(self, label: str, what: str | None) -> Response:
         folder = self._folder(label)

@@ -65,7 +65,7 @@ class Overview:
 
     def _stream(self, stream: str, problems: list[str]) -> dict[str, Any]:
         models = self._project.models
-        prepared = self._project.anomaly_data / stream
+        prepared = self._project.anomaly_data / FOLDERS[stream]
         return {
             "title": TITLES[stream],
             "folder": FOLDERS[stream],
@@ -89,7 +89,7 @@ class Overview:
             return {**EMPTY_PART, "path": path, "problem": words}
 
     def _quality(self, stream: str, problems: list[str]) -> dict[str, Any] | None:
-        path = self._project.anomaly_results / "quality" / f"{stream}.json"
+        path = self._project.anomaly_results / "quality" / f"{FOLDERS[stream]}.json"
         value = self._value(path, problems)
         if value is None:
             return None

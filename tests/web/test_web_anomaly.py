@@ -27,8 +27,8 @@ def put_results(project: Project) -> Path:
     results = project.anomaly_results
     counts = {"files": 2, "kept": 1, "dropped": 1, "warnings": 3}
     quality = {"stream": "patchtst", "source": "csv", "summary": counts, "files": [{}, {}]}
-    write_json(results / "quality" / "patchtst.json", quality)
-    write_text(results / "quality" / "patchtst.html", REPORT)
+    write_json(results / "quality" / "fdc.json", quality)
+    write_text(results / "quality" / "fdc.html", REPORT)
     folder = results / "runs" / LABEL
     write_json(folder / "summary.json", {"run_id": RUN_ID, "streams": {"patchtst": {}}})
     write_json(folder / "patchtst_events.json", {"records": [{"score": 1.5}]})
@@ -43,7 +43,7 @@ def put_results(project: Project) -> Path:
     write_json(results / "history" / "index.json", {"runs": [{"run_id": RUN_ID}]})
     state = {"nodes": {"dqvl": {"status": "done"}}, "artifacts": {"readiness": {"scaler_ready": True}}}
     write_json(results / "dashboard-state.json", state)
-    write_json(project.anomaly_data / "patchtst" / "train" / "dataset.json", {"hash": "h1", "files": ["a"]})
+    write_json(project.anomaly_data / "fdc" / "train" / "dataset.json", {"hash": "h1", "files": ["a"]})
     for number in (2, 10):
         write_json(project.models / f"patchtst-v{number}" / "manifest.json", {"model_hash": f"m{number}"})
     (project.models / "patchtst-v11").mkdir()  # not complete
@@ -119,7 +119,7 @@ def test_the_page_is_sent_once_and_then_only_confirmed(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    "broken", ["dashboard-state.json", "latest.json", "history/index.json", "quality/patchtst.json"]
+    "broken", ["dashboard-state.json", "latest.json", "history/index.json", "quality/fdc.json"]
 )
 def test_a_broken_file_is_told_and_the_rest_is_there(site: Site, broken: str) -> None:
     (site.project.anomaly_results / broken).write_text("{")
