@@ -31,6 +31,8 @@ _RESERVED = re.compile(
 _INVISIBLE = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")  # Unicode categories
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 _SPLIT = re.compile(r"[;,\t| ]")
+_ZIP_TAIL = 22 + 65535  # bytes in which the end record of a zip begins, its comment after it
+_ZIP_DIRECTORY = 4 * 1024 * 1024  # bytes; some 20,000 entries. zip64 states 2**32 - 1 here
 _NPY_MAGIC = b"\x93NUMPY"
 _NPY_HEADER_LIMIT = 10_000  # bytes, as NumPy itself has it
 _PLAIN_DTYPE = re.compile(r"[<>|=]?([iuf])(\d{1,2})")
@@ -100,13 +102,21 @@ def check_content(path: Path, kind: str, stream: str) -> None:
         _check_parquet(path)
     elif kind == "npy":
         _check_npy(path)
-    elif kind == "zip" and not _begins(path, b"PK\x03\x04"):
-        raise BadFile("the file is no zip archive")
+    elif kind == "zip":
+        _check_zip(path)
 
 
-def _begins(path: Path, magic: bytes) -> bool:
+def _check_zip(path: Path) -> None:
+    """Zip: its magic bytes, and a directory small enough to be read into memory at once."""
     with path.open("rb") as file:
-        return file.read(len(magic)) == magic
+        head = file.read(4)
+        file.seek(max(0, path.stat().st_size - _ZIP_TAIL))
+        tail = file.read(_ZIP_TAIL)
+    end = tail.rfind(b"PK\x05\x06")
+    if head != b"PK\x03\x04" or end < 0 or len(tail) - end < 22:
+        raise BadFile("the file is no zip archive, or its end is missing")
+    if struct.unpack_from("<I", tail, end + 12)[0] > _ZIP_DIRECTORY:
+        raise BadFile("the archive holds more files than any import takes")
 
 
 def _check_table(path: Path) -> None:

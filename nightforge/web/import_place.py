@@ -49,36 +49,36 @@ def listing(project: Project, stream: str, part: str) -> dict[str, Any]:
     if link is not None:
         name = link.relative_to(project.root).as_posix()
         found["problem"] = f"{name} is a link; files are imported into real folders only"
-    files: list[dict[str, Any]] = []
-    other = 0
-    for name, facts in _files(target):
-        if Path(name).suffix.lower() in SUFFIXES[stream]:
-            at = format_time(datetime.fromtimestamp(facts.st_mtime, UTC))
-            files.append({"name": name, "bytes": facts.st_size, "at": at})
-        else:
-            other += 1
-    kinds = {kind_of(Path(file["name"]).suffix.lower()) for file in files} - {"zip"}
+    everything = _files(target)
+    files = [entry for entry in everything if entry[1] in SUFFIXES[stream]]
+    kinds = {kind_of(suffix) for _, suffix, _ in files} - {"zip"}
     return {
         **found,
         "files": len(files),
-        "bytes": sum(file["bytes"] for file in files),
+        "bytes": sum(facts.st_size for _, _, facts in files),
         "kind": None if not kinds else kinds.pop() if len(kinds) == 1 else "mixed",
-        "list": files[:LISTED],
-        "other": other,
+        "list": [_row(name, facts) for name, _, facts in files[:LISTED]],
+        "other": len(everything) - len(files),
     }
 
 
-def _files(folder: Path) -> list[tuple[str, os.stat_result]]:
+def _row(name: str, facts: os.stat_result) -> dict[str, Any]:
+    at = format_time(datetime.fromtimestamp(facts.st_mtime, UTC))
+    return {"name": name, "bytes": facts.st_size, "at": at}
+
+
+def _files(folder: Path) -> list[tuple[str, str, os.stat_result]]:
+    """Return name, lower-case suffix and facts of the files in a folder, by name; hidden ones left out."""
     try:
         with os.scandir(folder) as entries:
             found = [
-                (entry.name, entry.stat())
+                (entry.name, os.path.splitext(entry.name)[1].lower(), entry.stat())
                 for entry in entries
                 if not entry.name.startswith(".") and entry.is_file()
             ]
     except FileNotFoundError:
         return []
-    return sorted(found, key=lambda pair: pair[0])
+    return sorted(found, key=lambda row: row[0])
 
 
 def names_in(folder: Path) -> set[str]:

@@ -161,7 +161,7 @@ GOOD = [
     ("parquet", b"PAR1" + b"x" * 20 + struct.pack("<I", 10) + b"PAR1"),
     ("npy", npy(PLAIN, b"\0" * 24)),
     ("npy", npy("{'descr': '|i1', 'fortran_order': True, 'shape': (1, 3)}", b"\0" * 3)),
-    ("zip", b"PK\x03\x04rest"),
+    ("zip", b"PK\x03\x04rest" + b"PK\x05\x06" + bytes(18)),
 ]
 
 
@@ -199,6 +199,8 @@ BAD = [
     ("npy", npy(PLAIN, b"\0" * 24, b"\x93NUMPY\x09\x00"), "no NPY"),
     ("npy", b"\x93NUMPY\x02\x00" + b"\xff\xff\xff\x7f" + b"{}", "damaged"),
     ("zip", b"a,b\n1,2\n", "no zip"),
+    ("zip", b"PK\x03\x04 and then nothing", "its end is missing"),
+    ("zip", b"PK\x03\x04" + b"PK\x05\x06" + bytes(8) + b"\xff" * 4 + bytes(6), "more files"),
 ]
 
 

@@ -242,7 +242,8 @@ ARCHIVES = [
     (packed(("notes.txt", b"x")), "holds no .csv"),
     (packed(("inner.zip", packed(("a.csv", TABLE)))), "holds no .csv"),
     (packed(*[(f"{number}.csv", TABLE) for number in range(30)]), "holds 30 files"),
-    (b"PK\x03\x04" + b"x" * 100, "damaged"),
+    (b"PK\x03\x04" + b"x" * 100, "its end is missing"),
+    (b"PK\x03\x04" + b"x" * 100 + b"PK\x05\x06" + bytes(8) + b"\x09" + bytes(9), "damaged"),
 ]
 
 
