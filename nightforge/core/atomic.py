@@ -27,7 +27,8 @@ _RETRY_S = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.5, 0.5)
 _READ_RETRY_S = (0.001, 0.005, 0.02, 0.05, 0.1, 0.2)
 
 
-def _replace(source: Path, target: Path) -> None:
+def move(source: Path, target: Path) -> None:
+    """Rename a file (over another) or a folder; on Windows what is held open for a moment is waited for."""
     for wait_s in (*_RETRY_S, None):
         try:
             os.replace(source, target)
@@ -75,7 +76,7 @@ def write_bytes(path: Path, data: bytes, durable: bool = True) -> None:
             if durable:
                 os.fsync(file.fileno())
         reach("replace.written", path.name)
-        _replace(temporary, path)
+        move(temporary, path)
         reach("replace.after", path.name)
     except OSError as error:
         error.filename = error.filename or str(path)  # a refused write does not tell where

@@ -8,13 +8,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from nightforge.core.paths import Project
-from nightforge.web.changes import MODES, Changes
+from nightforge.web.anomaly_data import AnomalyData
+from nightforge.web.anomaly_overview import Overview
+from nightforge.web.changes import ACTIONS, Changes, allow, read_fields
 from nightforge.web.guards import Gate
-from nightforge.web.messages import READ_METHODS, Refusal, Request, Response, json_response
+from nightforge.web.imports import Imports
+from nightforge.web.messages import READ_METHODS, Body, Refusal, Request, Response, json_response
 from nightforge.web.project_data import ProjectData
+from nightforge.web.settings import check_answer, form_answer
+from nightforge.web.starting import MODES
 
 _RUN = re.compile(r"/api/runs/([0-9a-z-]{1,40})(/config|/report)?")
 _LOG = re.compile(r"/api/runs/([0-9a-z-]{1,40})/log/([0-9a-z-]{1,40})(/file)?")
+_SETTINGS = "/api/settings/anomaly"
+_CHECK = "/api/settings/check"
+_CHANGES = {f"/api/{action}": action for action in ACTIONS}
+_PROFILE = re.compile(r"profile=([A-Za-z0-9_-]{1,40})")
 _OFFSET = re.compile(r"offset=(\d{1,15})")
 
 
@@ -41,6 +50,9 @@ class Parts:
     data: ProjectData
     changes: Changes
     project: Project
+    anomaly: AnomalyData
+    overview: Overview
+    imports: Imports
 
 
 class Application:
@@ -55,7 +67,16 @@ class Application:
             "/api/identity": self._identity,
             "/api/status": self._status,
             "/api/runs": lambda: json_response({"runs": data.runs()}),
+            "/api/anomaly": lambda: parts.overview.answer(parts.changes),
         }
+
+    def upload(self, request: Request, length: int, body: Body) -> Response:
+        """Take one file of an import; only the head has been read so far. Raises Refusal."""
+        self._parts.gate.check(request)
+        try:
+            return json_response(self._parts.imports.receive(request.query, length, body))
+        except OSError as error:
+            raise Refusal(503, f"the project cannot be read: {error.strerror or error}") from error
 
     def respond(self, request: Request) -> Response:
         """Answer one request; every refusal is JSON with words."""
@@ -78,7 +99,16 @@ class Application:
             if whole:
                 return self._without_query(query, lambda: self._parts.data.log_file(run_id, stage_key))
             return self._parts.data.log(run_id, stage_key, _offset(query))
+        if path == _SETTINGS:
+            return self._settings(query)
         return self._without_query(query, lambda: self._plain(path))
+
+    def _settings(self, query: str) -> Response:
+        profiles = self._parts.changes.profiles()
+        match = _PROFILE.fullmatch(query)
+        if query and (match is None or match[1] not in profiles):
+            raise Refusal(400, f"the only query here is profile=NAME; there are {', '.join(profiles)}")
+        return form_answer(self._parts.project, match[1] if match else None, profiles)
 
     def _plain(self, path: str) -> Response:
         if path in ("/", "/dashboard", "/dashboard/"):
@@ -89,6 +119,9 @@ class Application:
         fixed = self._fixed.get(path)
         if fixed is not None:
             return fixed()
+        found = self._parts.anomaly.answer(path)
+        if found is not None:
+            return found
         run = _RUN.fullmatch(path)
         if run is None:
             raise Refusal(
@@ -102,11 +135,21 @@ class Application:
     def _change(self, request: Request) -> Response:
         if request.query:
             raise Refusal(400, "a change takes no query; send the fields in the body")
-        if request.path not in ("/api/stop", "/api/train"):
-            raise Refusal(
-                405 if request.path in self._fixed else 404, "nothing can be changed at this address"
-            )
-        return self._parts.changes.apply(request.path.removeprefix("/api/"), request.body)
+        if request.path == _CHECK:
+            return self._check(request.body)
+        action = _CHANGES.get(request.path)
+        if action is None:
+            known = request.path in self._fixed or request.path == _SETTINGS
+            raise Refusal(405 if known else 404, "nothing can be changed at this address")
+        return self._parts.changes.apply(action, request.body)
+
+    def _check(self, body: bytes) -> Response:
+        fields = read_fields(body)
+        allow(fields, {"request_id", "profile", "values"})
+        profile, profiles = fields.get("profile"), self._parts.changes.profiles()
+        if profile is not None and profile not in profiles:
+            raise Refusal(400, f"there is no such profile; choose one of {', '.join(profiles)}")
+        return check_answer(self._parts.project, fields)
 
     def _identity(self) -> Response:
         facts = self._parts.facts
@@ -127,8 +170,6 @@ class Application:
             summary = self._parts.data.live_summary()
         except Refusal as refusal:
             summary = {"run_id": None, "status": "unreadable", "message": refusal.message}
-        active = self._parts.data.active(summary)
-        unreadable = summary["status"] == "unreadable"
         return json_response(
             {
                 "server": {
@@ -141,10 +182,7 @@ class Application:
                 },
                 "token": self._parts.gate.token,
                 "state_summary": summary,
-                "can": {
-                    "train": not active and not unreadable,
-                    "stop": active and not summary.get("stop_requested"),
-                },
+                "can": self._parts.changes.can(summary),
                 "profiles": self._parts.changes.profiles(),
                 "default_profile": self._parts.changes.default_profile(),
                 "modes": list(MODES),

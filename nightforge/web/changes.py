@@ -1,4 +1,4 @@
-"""The two changes a page may ask for: start a run, stop a run. The server owns no process.
+"""The changes a page may ask for: start a run, stop a run, import files. The server owns no process.
 
 Train starts the same detached launcher as the command line; stop writes the same stop request. Each change
 carries a request id (same id, same answer) and is written to logs/dashboard_changes.jsonl with its source.
@@ -22,12 +22,30 @@ from nightforge.core.clock import utc_now
 from nightforge.core.control import write_stop_request
 from nightforge.core.errors import InputError, from_os_error
 from nightforge.core.paths import Project
-from nightforge.core.processes import spawn_detached
+from nightforge.core.processes import ProcessIdentity, identity_of, is_alive, spawn_detached
+from nightforge.core.records import running_record
+from nightforge.web.imports import Imports
 from nightforge.web.messages import Refusal, Response, json_response
 from nightforge.web.project_data import ProjectData, read_log
+from nightforge.web.starting import launcher_arguments
 
-MODES = ("full", "data-only", "train-only", "eval-only")
 LAUNCHER = Path(__file__).resolve().parents[2] / "launch_pipeline.py"
+TRAIN_FIELDS = {
+    "request_id",
+    "pipeline",
+    "profile",
+    "mode",
+    "force",
+    "resume",
+    "streams",
+    "overrides",
+}
+IMPORT_FIELDS = {
+    "import/begin": {"request_id", "stream", "part", "mode", "files", "bytes"},
+    "import/finish": {"request_id", "import", "without_refused"},
+    "import/cancel": {"request_id", "import"},
+}
+ACTIONS = ("stop", "train", *IMPORT_FIELDS)
 REMEMBERED = 256  # answers kept for repeated request ids
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
@@ -44,11 +62,15 @@ def spawn_launcher(argv: list[str], cwd: Path, log: Path, env: dict[str, str]) -
 class Changes:
     """Carries out changes one at a time and remembers what was answered."""
 
-    def __init__(self, project: Project, data: ProjectData, spawn: Spawn | None = None) -> None:
+    def __init__(
+        self, project: Project, data: ProjectData, imports: Imports, spawn: Spawn | None = None
+    ) -> None:
         self._project = project
         self._data = data
+        self._imports = imports
         self._spawn = spawn or spawn_launcher
         self._lock = threading.Lock()
+        self._launcher: ProcessIdentity | None = None  # of the last start; it ends when the run is up
         self._answers: OrderedDict[str, Response] = OrderedDict()
         self._last_train: dict[str, Any] | None = None
 
@@ -58,14 +80,14 @@ class Changes:
         return self._project.logs / "launch_from_page.log"
 
     def apply(self, action: str, body: bytes) -> Response:
-        """Carry out `stop` or `train`; a repeated request id gets the first answer again."""
+        """Carry out one of ACTIONS; a repeated request id gets the first answer again."""
         fields = read_fields(body)
         key = f"{action} {request_id_of(fields)}"
         with self._lock:
             if key in self._answers:
                 return self._answers[key]
             try:
-                answer = self._stop(fields) if action == "stop" else self._train(fields)
+                answer = self._carry_out(action, fields)
             except OSError as error:
                 cause = from_os_error(error)
                 raise Refusal(503, cause.message, cause.next_command) from error
@@ -73,6 +95,35 @@ class Changes:
             while len(self._answers) > REMEMBERED:
                 self._answers.popitem(last=False)
         return answer
+
+    def _carry_out(self, action: str, fields: dict[str, Any]) -> Response:
+        if action == "stop":
+            return self._stop(fields)
+        if action == "train":
+            return self._train(fields)
+        return self._import(action, fields)
+
+    def starting(self) -> bool:
+        """Tell whether a start asked from a page is still under way: its launcher has not ended yet."""
+        return self._launcher is not None and is_alive(self._launcher)
+
+    def can(self, run: dict[str, Any]) -> dict[str, bool]:
+        """Tell which buttons mean something while this is the current or last run."""
+        active = self._data.active(run)
+        readable = run["status"] != "unreadable"
+        return {
+            "train": not active and readable and not self.starting(),
+            "stop": active and not run.get("stop_requested"),
+        }
+
+    def data_in_use(self) -> str | None:
+        """Say who uses the sensor data, or None while files may be put in place."""
+        if self.starting():
+            return "a run is being started; wait a moment"
+        run = self._data.live_summary()
+        if run["pipeline"] == "anomaly" and self._data.active(run):
+            return f"run {run['run_id']} uses the data; wait until it ends, or stop it"
+        return None
 
     def profiles(self) -> list[str]:
         """Name the profiles that a run can be started with."""
@@ -110,11 +161,15 @@ class Changes:
         return json_response({"action": "stop", "run_id": run["run_id"], "request": request})
 
     def _train(self, fields: dict[str, Any]) -> Response:
-        allow(fields, {"request_id", "profile", "mode", "resume"})
+        allow(fields, TRAIN_FIELDS)
+        arguments = launcher_arguments(self._project, fields, self.profiles())
         run = self._data.live_summary()
-        if self._data.active(run):
-            raise Refusal(409, f"run {run['run_id']} is already going", "python launch_pipeline.py --status")
-        arguments = self._arguments(fields)
+        other = running_record(self._project)
+        if self._data.active(run) or other is not None:
+            name = run["run_id"] if other is None else other.get("run_id")
+            raise Refusal(409, f"run {name} is already going", "python launch_pipeline.py --status")
+        if self.starting():
+            raise Refusal(409, "a run is already being started, perhaps from another tab; wait a moment")
         started = {
             "at": utc_now(),
             "by": "page",
@@ -123,27 +178,26 @@ class Changes:
         self.launch_log.unlink(missing_ok=True)
         environment = {**os.environ, "NIGHTFORGE_ROOT": str(self._project.root)}
         argv = [sys.executable, str(LAUNCHER), *arguments]
-        started["pid"] = str(self._spawn(argv, self._project.root, self.launch_log, environment))
+        pid = self._spawn(argv, self._project.root, self.launch_log, environment)
+        self._launcher = identity_of(pid)
+        started["pid"] = str(pid)
         self._last_train = started
         self._record("train", fields, started)
         return json_response({"action": "train", **started}, 202)
 
-    def _arguments(self, fields: dict[str, Any]) -> list[str]:
-        resume = fields.get("resume", False)
-        if not isinstance(resume, bool):
-            raise Refusal(400, "resume must be true or false")
-        if resume:
-            return ["--resume"]
-        arguments = []
-        profile = fields.get("profile")
-        if profile is not None:
-            if not isinstance(profile, str) or profile not in self.profiles():
-                raise Refusal(400, f"there is no such profile; choose one of {', '.join(self.profiles())}")
-            arguments += ["--profile", profile]
-        mode = fields.get("mode", "full")
-        if mode not in MODES:
-            raise Refusal(400, f"there is no such mode; choose one of {', '.join(MODES)}")
-        return arguments if mode == "full" else [*arguments, f"--{mode}"]
+    def _import(self, action: str, fields: dict[str, Any]) -> Response:
+        allow(fields, IMPORT_FIELDS[action])
+        reason = None if action == "import/cancel" else self.data_in_use()
+        if reason is not None:
+            raise Refusal(409, reason, "python launch_pipeline.py --status")
+        step = {
+            "import/begin": self._imports.begin,
+            "import/finish": self._imports.finish,
+            "import/cancel": self._imports.cancel,
+        }[action]
+        told = step(fields)
+        self._record(action, fields, {name: told.get(name) for name in ("id", "outcome", "message")})
+        return json_response({"import": told}, 201 if action == "import/begin" else 200)
 
     def _record(self, action: str, fields: dict[str, Any], answer: dict[str, Any]) -> None:
         line = {"at": utc_now(), "by": "page", "action": action, "request": fields, "answer": answer}

@@ -11,7 +11,7 @@ import hmac
 import re
 from dataclasses import dataclass
 
-from nightforge.web.messages import Refusal, Request
+from nightforge.web.messages import UPLOAD_PATH, Refusal, Request
 
 TOKEN_HEADER = "x-nightforge-token"
 HOST_NAMES = ("127.0.0.1", "localhost", "[::1]")
@@ -38,7 +38,11 @@ class Gate:
         if request.method == "POST":
             self._check_origin(request)
             self._check_token(request)
-            if not _JSON_TYPE.fullmatch(request.headers.get("content-type", "")):
+            kind = request.headers.get("content-type", "")
+            if request.path == UPLOAD_PATH:
+                if kind.lower() != "application/octet-stream":
+                    raise Refusal(415, "the body must be application/octet-stream: the bytes of one file")
+            elif not _JSON_TYPE.fullmatch(kind):
                 raise Refusal(415, "the body must be application/json")
         elif request.headers.get("sec-fetch-site") in ("cross-site", "same-site"):
             self._check_foreign_read(request)

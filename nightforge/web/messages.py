@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 REQUEST_LINE_LIMIT = 2 * 1024  # bytes; ops W7
 HEAD_LIMIT = 16 * 1024  # bytes of all header lines together
@@ -14,6 +15,9 @@ BODY_LIMIT = 16 * 1024  # bytes
 READ_TIMEOUT_S = 10.0
 REQUEST_TIMEOUT_S = 15.0
 CONNECTION_LIMIT = 32
+UPLOAD_PATH = "/api/upload"  # the one address whose body is streamed
+UPLOAD_LIMIT = 2 * 1024**3  # bytes of one uploaded file
+UPLOAD_PACE = 16 * 1024  # bytes that must arrive in every REQUEST_TIMEOUT_S of an upload
 
 READ_METHODS = ("GET", "HEAD")
 METHODS = ("GET", "HEAD", "POST")
@@ -44,20 +48,49 @@ class Response:
     location: str | None = None
     download: str | None = None
     close: bool = False
+    file: Path | None = None  # sent piece by piece instead of `body`
+    report: bool = False  # a page made by a stage: sent with the policy of reports
+
+
+class CutOff(Exception):
+    """The body of an upload ended before its declared length, or came too slowly."""
+
+
+class Body(Protocol):
+    """The body of an upload while it arrives."""
+
+    @property
+    def left(self) -> int:
+        """Return the bytes still to come."""
+
+    def read(self) -> bytes:
+        """Return the next bytes, none at the end; raises CutOff."""
 
 
 class Refusal(Exception):
-    """A request that is turned away: HTTP status, words, and what to do instead."""
+    """A request that is turned away: HTTP status, words, what to do instead, facts for a page to show."""
 
-    def __init__(self, status: int, message: str, next_command: str | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        next_command: str | None = None,
+        details: dict[str, Any] | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.next_command = next_command
+        self.details = details
 
     def response(self) -> Response:
         """Write the refusal as the JSON error that every page understands."""
-        error = {"status": self.status, "message": self.message, "next_command": self.next_command}
+        error = {
+            "status": self.status,
+            "message": self.message,
+            "next_command": self.next_command,
+            "details": self.details,
+        }
         # 400 to 499 from the wire may leave unread bytes behind, so the connection is not used again.
         return Response(self.status, encode({"error": error}), close=True)
 

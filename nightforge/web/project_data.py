@@ -123,7 +123,7 @@ def parse_object(data: bytes, name: str) -> dict[str, Any]:
     """Read a JSON object; raises Refusal (503) that names file, line and column, and what to do."""
     again = "python launch_pipeline.py --status"
     try:
-        value = json.loads(data.decode("utf-8"))
+        value = json.loads(data.decode("utf-8"), parse_constant=lambda _: None)  # NaN: no number
     except json.JSONDecodeError as error:
         place = f"{name}, line {error.lineno}, column {error.colno}"
         raise Refusal(503, f"{place}: not valid JSON ({error.msg})", again) from error

@@ -19,10 +19,13 @@ from nightforge import __version__
 from nightforge.core.atomic import sha256_text
 from nightforge.core.clock import utc_now
 from nightforge.core.paths import Project
+from nightforge.web.anomaly_data import AnomalyData
+from nightforge.web.anomaly_overview import Overview
 from nightforge.web.application import Application, Parts, ServerFacts
 from nightforge.web.assets import fingerprint, load_assets
 from nightforge.web.changes import Changes
 from nightforge.web.guards import Gate
+from nightforge.web.imports import Imports
 from nightforge.web.messages import (
     CONNECTION_LIMIT,
     HEAD_LIMIT,
@@ -30,19 +33,27 @@ from nightforge.web.messages import (
     READ_TIMEOUT_S,
     REQUEST_LINE_LIMIT,
     REQUEST_TIMEOUT_S,
+    UPLOAD_LIMIT,
+    UPLOAD_PATH,
     Refusal,
     Request,
     Response,
 )
 from nightforge.web.project_data import ProjectData
+from nightforge.web.streaming import OpenFile, SocketBody, linger
 from nightforge.web.wire import body_length, parse_head
 
+_PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+# A report is a page that a stage wrote, with names from the user's files in it: no script, no request, and
+# an origin of its own, so that it could not read the token even if a script ran.
+_REPORT_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'; sandbox"
+)
 _SECURITY_HEADERS = (
-    (
-        "Content-Security-Policy",
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    ),
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
     ("Referrer-Policy", "no-referrer"),
@@ -144,6 +155,8 @@ class Connection(socketserver.BaseRequestHandler):
             if head is None:
                 return False
             request = parse_head(head)
+            if request.method == "POST" and request.path == UPLOAD_PATH:
+                return self._upload(request)
             body = self._read_body(body_length(request), deadline)
             request = Request(request.method, request.path, request.query, request.headers, body)
             response = self.server.application.respond(request)
@@ -154,9 +167,41 @@ class Connection(socketserver.BaseRequestHandler):
         keep = request is not None and not response.close and self._may_stay(request)
         method = request.method if request is not None else "GET"
         known = request.headers.get("if-none-match") if request is not None else None
+        if response.file is not None:
+            return self._send_file(response, method, keep)
         self.request.settimeout(READ_TIMEOUT_S)
         self.request.sendall(render(response, method, known, keep))
         return keep
+
+    def _upload(self, request: Request) -> bool:
+        """Hand the body of an upload on as it comes; other connections are served meanwhile."""
+        length = body_length(request, UPLOAD_LIMIT)
+        body = SocketBody(self.request, self._received, length)
+        self._received = self._received[length:]
+        try:
+            response = self.server.application.upload(request, length, body)
+        except Refusal as refusal:
+            response = refusal.response()
+        keep = not response.close and self._may_stay(request)
+        self.request.settimeout(READ_TIMEOUT_S)
+        self.request.sendall(render(response, request.method, None, keep))
+        if body.left:
+            linger(self.request)
+        return keep
+
+    def _send_file(self, response: Response, method: str, keep: bool) -> bool:
+        assert response.file is not None
+        self.request.settimeout(READ_TIMEOUT_S)
+        try:
+            file = OpenFile(response.file)
+        except OSError as error:
+            words = f"{response.file.name} cannot be read: {error.strerror or error}"
+            self.request.sendall(render(Refusal(503, words).response(), method, None))
+            return False
+        with contextlib.closing(file):
+            self.request.sendall(render(response, "HEAD", None, keep, file.size))
+            whole = method == "HEAD" or file.send(self.request)
+        return keep and whole
 
     def _may_stay(self, request: Request) -> bool:
         # Beyond half of the places a connection is closed after its answer, so that many tabs share them.
@@ -208,12 +253,22 @@ class Connection(socketserver.BaseRequestHandler):
         return bool(data)
 
 
-def render(response: Response, method: str, if_none_match: str | None, keep: bool = False) -> bytes:
-    """Write an answer as HTTP/1.1 bytes; a client that has the same version gets 304 and no body."""
+def render(
+    response: Response,
+    method: str,
+    if_none_match: str | None,
+    keep: bool = False,
+    size: int | None = None,
+) -> bytes:
+    """Write an answer as HTTP/1.1 bytes; a client that has the same version gets 304 and no body.
+
+    `size` is the length of a body that is sent on its own.
+    """
     status, body = response.status, response.body
     if response.etag is not None and if_none_match is not None and response.etag in _tags(if_none_match):
         status, body = 304, b""
-    headers = [("Date", formatdate(usegmt=True)), *_SECURITY_HEADERS]
+    policy = _REPORT_POLICY if response.report else _PAGE_POLICY
+    headers = [("Date", formatdate(usegmt=True)), ("Content-Security-Policy", policy), *_SECURITY_HEADERS]
     headers.append(("Cache-Control", "no-cache" if response.etag else "no-store"))
     if response.etag is not None:
         headers.append(("ETag", response.etag))
@@ -224,7 +279,8 @@ def render(response: Response, method: str, if_none_match: str | None, keep: boo
     if status == 405:
         headers.append(("Allow", ", ".join(METHODS)))
     if status != 304:
-        headers += [("Content-Type", response.content_type), ("Content-Length", str(len(body)))]
+        length = len(body) if size is None else size
+        headers += [("Content-Type", response.content_type), ("Content-Length", str(length))]
     headers.append(("Connection", "keep-alive" if keep else "close"))
     lines = [
         f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}",
@@ -257,7 +313,12 @@ def build_application(project: Project, host: str, port: int) -> Application:
         started_at=utc_now(),
     )
     gate = Gate(port=port, token=secrets.token_urlsafe(32))
-    return Application(Parts(facts, gate, assets, data, Changes(project, data), project))
+    imports = Imports(project)
+    imports.put_right()
+    anomaly = AnomalyData(project)
+    changes = Changes(project, data, imports)
+    overview = Overview(project, data, anomaly, imports)
+    return Application(Parts(facts, gate, assets, data, changes, project, anomaly, overview, imports))
 
 
 def open_servers(project: Project, host: str, port: int) -> list[DashboardServer]:

@@ -13,6 +13,7 @@ from nightforge.web.messages import (
     HEADER_COUNT_LIMIT,
     METHODS,
     REQUEST_LINE_LIMIT,
+    UPLOAD_PATH,
     Refusal,
     Request,
 )
@@ -22,7 +23,9 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 _HEADER_VALUE = re.compile(r"[\t -~\x80-\xff]*")
 _PATH = re.compile(r"/[A-Za-z0-9._/-]*")
 _QUERY = re.compile(r"[A-Za-z0-9=&_-]*")
-_LENGTH = re.compile(r"\d{1,9}")
+# an upload carries its file name: all that encodeURIComponent writes
+_UPLOAD_QUERY = re.compile(r"(?:[A-Za-z0-9=&_.!~*'()-]|%[0-9A-Fa-f]{2})*")
+_LENGTH = re.compile(r"\d{1,12}")
 
 
 def parse_head(data: bytes) -> Request:
@@ -33,7 +36,7 @@ def parse_head(data: bytes) -> Request:
     return Request(method=method, path=path, query=query, headers=_headers(lines[1:]))
 
 
-def body_length(request: Request) -> int:
+def body_length(request: Request, limit: int = BODY_LIMIT) -> int:
     """Return how many body bytes must follow; refuses undeclared lengths and bodies where none belongs."""
     headers = request.headers
     if "transfer-encoding" in headers:
@@ -49,8 +52,8 @@ def body_length(request: Request) -> int:
         raise Refusal(411, "Content-Length is missing")
     if not _LENGTH.fullmatch(declared):
         raise Refusal(400, "Content-Length is not a number")
-    if int(declared) > BODY_LIMIT:
-        raise Refusal(413, f"the body is larger than {BODY_LIMIT} bytes")
+    if int(declared) > limit:
+        raise Refusal(413, f"the body is larger than {limit} bytes")
     return int(declared)
 
 
@@ -68,7 +71,7 @@ def _request_line(line: str) -> tuple[str, str, str]:
     path, mark, query = target.partition("?")
     if not _PATH.fullmatch(path) or ".." in path or "//" in path or "/." in path:
         raise Refusal(400, "the path holds characters or steps that no page here uses")
-    if mark and not _QUERY.fullmatch(query):
+    if mark and not (_UPLOAD_QUERY if path == UPLOAD_PATH else _QUERY).fullmatch(query):
         raise Refusal(400, "the query holds characters that no page here uses")
     return method, path, query
 

@@ -15,7 +15,7 @@ from nightforge.core import failpoints
 ROOT = Path(__file__).resolve().parents[2]
 # Not part of keeping a state: a measurement, and helpers of functions that have their own places.
 NOT_NEEDED = {
-    ("core/atomic.py", "_replace"),
+    ("core/atomic.py", "move"),
     ("core/atomic.py", "sync_folder"),
     ("pipeline/doctor.py", "_disk"),
     ("pipeline/limits.py", "_load"),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from web_sites import RUN_ID, make_project, recorded, serving, talk
 
-from nightforge.web.messages import Refusal, Request, Response
+from nightforge.web.messages import UPLOAD_LIMIT, UPLOAD_PATH, CutOff, Refusal, Request, Response
 from nightforge.web.server import build_application
 from nightforge.web.wire import body_length, parse_head
 
@@ -61,6 +61,13 @@ WORDS = [
     "04",
     "dashboard",
     "live.html",
+    "anomaly",
+    "results",
+    "quality",
+    "patchtst",
+    "settings",
+    "import",
+    "upload",
     "logs",
     "pipeline_live_state.json",
     "If-None-Match",
@@ -78,6 +85,10 @@ GOOD = [
     "/api/runs",
     f"/api/runs/{RUN_ID}",
     f"/api/runs/{RUN_ID}/log/04?offset=3",
+    "/api/anomaly",
+    "/api/anomaly/quality/patchtst",
+    "/api/settings/anomaly?profile=tiny",
+    "/api/upload?import=0123456789abcdef&name=a.csv",
 ]
 
 
@@ -106,6 +117,8 @@ def answer_of(application, head: bytes, body: bytes) -> Response:
     """What the connection would do with a head and the body that follows."""
     try:
         request = parse_head(head)
+        if request.method == "POST" and request.path == UPLOAD_PATH:
+            return application.upload(request, body_length(request, UPLOAD_LIMIT), None)
         length = body_length(request)
         if length > len(body):
             raise Refusal(400, "short")
@@ -130,6 +143,65 @@ def fuzz(project, rounds: int, seed: int) -> None:
 
 def test_three_thousand_random_requests_get_no_server_error(tmp_path: Path) -> None:
     fuzz(make_project(tmp_path / "project", recorded("running_training")), 3000, seed=1)
+
+
+class Bytes:
+    """The body of an upload, in pieces; one that is cut short breaks off."""
+
+    def __init__(self, data: bytes, length: int) -> None:
+        self._data = data
+        self.left = length
+
+    def read(self) -> bytes:
+        if not self.left:
+            return b""
+        if not self._data:
+            raise CutOff("the sender has gone")
+        piece, self._data = self._data[: min(7, self.left)], self._data[min(7, self.left) :]
+        self.left -= len(piece)
+        return piece
+
+
+def test_random_uploads_with_every_proof_write_into_their_import_alone(tmp_path: Path) -> None:
+    draw = random.Random(6)
+    project = make_project(tmp_path / "project", recorded("stopped"))
+    imports = build_application(project, "127.0.0.1", 8080)._parts.imports
+    asked = {"stream": "swinmae", "part": "train", "mode": "add", "files": 1000, "bytes": 10**6}
+    number = imports.begin(asked)["id"]
+    before = sorted(path for path in tmp_path.rglob("*") if ".import-" not in str(path))
+    names = [
+        "a.csv",
+        "b.npy",
+        "c.zip",
+        "..",
+        "%2e%2e%2f",
+        "%00",
+        "%5c",
+        "CON",
+        ".csv",
+        "%c3%a4",
+        "%ff",
+        "&",
+        "=",
+    ]
+    seen = set()
+    for _ in range(800):
+        query = f"import={number}&name=" + "".join(draw.choices(names, k=draw.randint(0, 3)))
+        data = draw.choice([b"a,b\n1,2\n", b"PK\x03\x04", b"\x93NUMPY", b""]) + draw.randbytes(
+            draw.randint(0, 9)
+        )
+        try:
+            told = imports.receive(query, len(data), Bytes(data[: draw.choice([3, 99, 99])], len(data)))
+            seen.add("saved" if told["saved"] else "refused")
+        except Refusal as refusal:
+            assert refusal.status in (400, 408)
+            seen.add(refusal.status)
+    assert seen == {"saved", "refused", 400, 408}
+    assert before == sorted(path for path in tmp_path.rglob("*") if ".import-" not in str(path))
+    (folder,) = (project.data / "local").iterdir()
+    assert sorted(path.name for path in folder.iterdir()) == ["import.json", "new"]
+    kept = {entry["name"] for entry in imports.status()["open"][0]["saved"]}
+    assert {path.name for path in (folder / "new").iterdir()} == kept
 
 
 def test_random_bytes_on_the_socket_leave_the_server_alive(tmp_path: Path) -> None:

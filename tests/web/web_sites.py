@@ -2,6 +2,7 @@
 
 import json
 import re
+import secrets
 import socket
 import threading
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from nightforge.core.clock import format_time, parse_time
 from nightforge.core.paths import Project
@@ -174,3 +176,51 @@ def post(site: Site, path: str, **fields: Any) -> Answer:
         f"X-Nightforge-Token: {site.token}\r\n\r\n"
     )
     return talk(site.port, head.encode() + body)
+
+
+def upload_head(site: Site, import_id: str, name: str, length: int, **replaced: str) -> bytes:
+    """Write the head of an upload as a page sends it; `replaced` headers by name, empty ones left out."""
+    headers = {
+        "Host": f"127.0.0.1:{site.port}",
+        "Origin": site.url,
+        "Content-Type": "application/octet-stream",
+        "Content-Length": str(length),
+        "X-Nightforge-Token": site.token,
+    }
+    headers |= {key.replace("_", "-"): value for key, value in replaced.items()}
+    lines = [f"{key}: {value}" for key, value in headers.items() if value]
+    target = f"/api/upload?import={import_id}&name={quote(name, safe='')}"
+    return "\r\n".join([f"POST {target} HTTP/1.1", *lines, "", ""]).encode("latin-1")
+
+
+def upload(site: Site, import_id: str, name: str, data: bytes) -> Answer:
+    """Send one file of an import as a page does."""
+    return talk(site.port, upload_head(site, import_id, name, len(data)) + data)
+
+
+def begin(site: Site, *sizes: int, **fields: Any) -> str:
+    """Begin an import of files of these sizes; returns its id."""
+    answer = begun(site, *sizes, **fields)
+    assert answer.status == 201, answer.body
+    return str(json.loads(answer.body)["import"]["id"])
+
+
+def begun(site: Site, *sizes: int, **fields: Any) -> Answer:
+    """Ask to begin an import of files of these sizes, by default a replacement of the training tables."""
+    asked = {"stream": "patchtst", "part": "train", "mode": "replace", **fields}
+    sums = {"files": len(sizes), "bytes": sum(sizes)}
+    return post(site, "/api/import/begin", **{"request_id": secrets.token_hex(8), **sums, **asked})
+
+
+def finish(site: Site, import_id: str, **fields: Any) -> Answer:
+    """Ask to put an import in place."""
+    named = {"request_id": secrets.token_hex(8), "import": import_id, **fields}
+    return post(site, "/api/import/finish", **named)
+
+
+def overview(site: Site) -> dict[str, Any]:
+    """Read what the anomaly page shows first."""
+    answer = ask(site, "/api/anomaly")
+    assert answer.status == 200, answer.body
+    value: dict[str, Any] = json.loads(answer.body)
+    return value
