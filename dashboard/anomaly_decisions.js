@@ -1,0 +1,142 @@
+// What came out: scores with thresholds, events as bands, and a table of the events with their channels.
+
+import { STREAMS } from "./anomaly_files.js";
+import { h, keyed, renderOnce } from "./dom.js";
+import { clock, duration, isNumber, list, number, objects, plural, text } from "./format.js";
+import { scoreChart } from "./score_chart.js";
+import { mark } from "./status.js";
+
+const TONES = { anomaly: "failed", warn: "warning", normal: "done" };
+const chosen = { event: null };
+const charts = new Map();
+
+/** What a stage's chart file holds, as the chart draws it. Pure. */
+export function chartOf(stream, value, at) {
+  const points = objects(value?.points).filter((point) => isNumber(point.score)).map((point, index) => ({ x: isNumber(point.index) ? point.index : index, y: point.score, file: text(point.file_id), time: point.time ?? null }));
+  const files = points.filter((point, index) => index === 0 || points[index - 1].file !== point.file).map((point) => ({ x: point.x, name: point.file }));
+  return {
+    stream, points, files, key: JSON.stringify([value?.run_id, value?.label, points.length, points.at(-1)]),
+    thresholds: value?.thresholds ?? {}, note: text(value?.detector),
+    events: objects(value?.events).map((event) => eventBand(event, points)), nameOf: (x) => placeWords(points, x, at),
+  };
+}
+
+function eventBand(event, points) {
+  return { id: text(event.id), state: event.state === "warn" ? "warn" : "anomaly", from: event.from, to: event.to, words: text(event.id), points: points.length };
+}
+
+function placeWords(points, x, at) {
+  const near = nearest(points, x);
+  if (!near) return "";
+  return timeWords(near.time, at) || `#${number(Math.round(near.x))}`;
+}
+
+function nearest(points, x) {
+  let [low, high] = [0, points.length - 1];
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (points[middle].x <= x) low = middle;
+    else high = middle;
+  }
+  return points[high] && Math.abs(points[high].x - x) < Math.abs(points[low].x - x) ? points[high] : points[low];
+}
+
+/** A data time: a moment where the file had one, else seconds from its beginning. */
+export function timeWords(value, at) {
+  if (isNumber(value)) return duration(value);
+  return typeof value === "string" && Date.parse(value) ? clock(value, at) : "";
+}
+
+/** Draw both streams; `results` is {label, streams: {stream: {chart, alarms}}, downloads}. */
+export function showDecisions(element, world, results, at) {
+  const streams = STREAMS.filter((stream) => results.charts[stream]);
+  renderOnce(element, [streams.length > 0, results.label], () => (streams.length ? [] : h("p", { class: "muted panel-body" }, results.label ? "Reading the decisions…" : "After scoring: the score of every window with both thresholds, events as bands, and the channels that caused them.")));
+  if (!streams.length) return;
+  keyed(element, streams, (stream) => stream, (stream) => block(stream, world), (item, stream) => {
+    const value = results.charts[stream];
+    const chart = chartOf(stream, value, at);
+    charts.get(stream).show(chart, chosen.event);
+    renderOnce(item.lastElementChild, [results.alarms[stream], chosen.event], () => eventTable(stream, results.alarms[stream], chart));
+  });
+}
+
+function block(stream, world) {
+  const title = text(world.streams?.[stream]?.title, stream);
+  const box = h("div", { class: "score-chart" });
+  const item = h("section", { class: "decision" }, box, h("div", { class: "events" }));
+  charts.set(stream, scoreChart(box, title, (id) => pick(stream, id)));
+  return item;
+}
+
+let redraw = () => {};
+/** Tell who redraws after a click. */
+export function onDecision(fn) {
+  redraw = fn;
+}
+
+/** Choose an event, and look at it with what is around. */
+function pick(stream, id, band = null) {
+  chosen.event = chosen.event === id ? null : id;
+  if (band && chosen.event) {
+    const around = Math.max(20, 2 * (band.to - band.from));
+    charts.get(stream).look(band.from - around, band.to + around);
+  }
+  redraw();
+}
+
+function eventTable(stream, alarms, chart) {
+  const rows = objects(alarms?.rows);
+  if (!alarms) return h("p", { class: "muted small" }, "Reading the events…");
+  if (!rows.length) return h("p", { class: "small tone done" }, `${mark("done")} No event: nothing passed the anomaly threshold.`);
+  const more = alarms.total > rows.length ? h("p", { class: "muted small" }, `The first ${number(rows.length)} of ${number(alarms.total)}; the download has all.`) : null;
+  return [h("table", { class: "event-table" },
+    h("thead", {}, h("tr", {}, [["Event", ""], ["Start", ""], ["Took", "number"], ["Peak", "number"], ["p", "number"], ["Channels, strongest first", ""]].map(([name, kind]) => h("th", { scope: "col", class: kind }, name)))),
+    h("tbody", {}, rows.map((row) => eventRow(stream, row, chart)))), more];
+}
+
+function eventRow(stream, row, chart) {
+  const id = text(row.event_id, text(row.id));
+  const tone = TONES[row.state] ?? "failed";
+  const band = chart.events.find((event) => event.id === id) ?? null;
+  const button = h("button", { type: "button", class: "quiet event-pick", "aria-pressed": String(id === chosen.event) }, h("span", { class: "mark", "aria-hidden": "true" }, mark(tone)), text(row.state));
+  button.addEventListener("click", () => pick(stream, id, band));
+  const cell = (words, kind = "") => h("td", { class: kind, title: words.title ?? null }, words.words ?? words);
+  return h("tr", { class: `${tone} ${id === chosen.event ? "chosen" : ""}` }, h("td", { class: "tone" }, button),
+    cell({ words: [text(row.start), h("p", { class: "muted small file-name" }, text(row.file, text(row.file_id)))], title: `${text(row.start)} to ${text(row.end)}` }),
+    cell(tookWords(row), "number"), cell({ words: figure(row.peak_score), title: `at ${text(row.peak_time)}` }, "number"), cell(figure(row.p_min), "number"), h("td", {}, channelWords(row.channels)));
+}
+
+const figure = (value) => (value === "" || value === null || value === undefined || Number.isNaN(Number(value)) ? "–" : number(Number(value)));
+
+function tookWords(row) {
+  const seconds = Number(row.duration_s ?? row.duration);
+  return Number.isFinite(seconds) && text(row.duration_s ?? row.duration) !== "" ? duration(seconds) || "–" : `${text(row.windows)} windows`;
+}
+
+/** "pressure 62 %" and its followers; the cell of a table or the list of a file. */
+export function channelWords(value) {
+  const rows = Array.isArray(value) ? value : channelList(text(value));
+  const names = list(rows).map((each) => (typeof each === "object" ? `${text(each.name, text(each.channel))}${isNumber(each.share) ? ` ${Math.round(100 * each.share)}\u202f%` : ""}` : text(each))).filter(Boolean);
+  const [first, ...others] = names;
+  return first ? [h("strong", {}, first), h("span", { class: "muted" }, others.slice(0, 3).map((name) => `, ${name}`).join(""))] : "–";
+}
+
+function channelList(words) {
+  if (!words.startsWith("[")) return words.split(/[;|]/).map((part) => part.trim());
+  try {
+    return JSON.parse(words);
+  } catch {
+    return [words]; // not JSON after all: shown as it is
+  }
+}
+
+/** "2 events, 1 warning in 1,240 windows" per stream, from a run's summary. */
+export function outcomeWords(summary, world) {
+  const words = STREAMS.filter((stream) => summary?.streams?.[stream]).map((stream) => {
+    const told = summary.streams[stream].summary ?? {};
+    const counts = told.decision_counts ?? {};
+    const events = isNumber(told.events) ? `${plural(told.events, "event")}; ` : "";
+    return `${text(world.streams?.[stream]?.title, stream)}: ${events}${plural(counts.anomaly ?? 0, "anomaly", "anomalies")} and ${plural(counts.warn ?? 0, "warning")} in ${plural(told.window_count ?? 0, "window")}`;
+  });
+  return words.length ? `${words.join(". ")}.` : "";
+}
