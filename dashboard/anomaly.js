@@ -33,7 +33,7 @@ const view = { side: "files", outcome: null, graph: null, label: null, streams: 
 const graph = nodeGraph(byId("graph"), { label: "Node graph of the pipeline", onChoose: () => render() });
 const sideTabs = tabRow(byId("side-tabs"), "Files, data quality, settings", SIDE, (id) => choose({ side: id }));
 const outcomeTabs = tabRow(byId("outcome-tabs"), "Losses, decisions, checks, history", OUTCOME, (id) => choose({ outcome: id }));
-const viewTabs = tabRow(byId("view-tabs"), "Views of the graph", Object.fromEntries(VIEWS.map((each) => [each.id, each.name])), (id) => choose({ graph: id }));
+const viewTabs = tabRow(byId("view-tabs"), "Views of the graph", Object.fromEntries(VIEWS.map((each) => [each.id, each.name])), (id) => choose({ graph: id }), "graph");
 
 /** The live state when it is a run of this pipeline. */
 const ours = () => (page.state?.schema_version === 1 && text(page.state.run_id) && page.state.pipeline === "anomaly" ? page.state : null);

@@ -47,25 +47,22 @@ export function timeWords(value, at) {
   return typeof value === "string" && Date.parse(value) ? clock(value, at) : "";
 }
 
-/** Draw both streams; `results` is {label, streams: {stream: {chart, alarms}}, downloads}. */
+/** Draw both streams' charts, then the events of both; `results` is {label, summary, charts, alarms}. */
 export function showDecisions(element, world, results, at) {
   const streams = STREAMS.filter((stream) => results.charts[stream]);
-  renderOnce(element, [streams.length > 0, results.label], () => (streams.length ? [] : h("p", { class: "muted panel-body" }, results.label ? "Reading the decisions…" : "After scoring: the score of every window with both thresholds, events as bands, and the channels that caused them.")));
+  renderOnce(element, [streams.length > 0, results.label], () => (streams.length ? [h("div", { class: "score-charts" }), h("div", { class: "events" })] : h("p", { class: "muted panel-body" }, results.label ? "Reading the decisions…" : "After scoring: the score of every window with both thresholds, events as bands, and the channels that caused them.")));
   if (!streams.length) return;
-  keyed(element, streams, (stream) => stream, (stream) => block(stream, world), (item, stream) => {
-    const value = results.charts[stream];
-    const chart = chartOf(stream, value, at);
-    charts.get(stream).show(chart, chosen.event);
-    renderOnce(item.lastElementChild, [results.alarms[stream], chosen.event], () => eventTable(stream, results.alarms[stream], chart));
-  });
+  const [boxes, events] = element.children;
+  const drawn = new Map(streams.map((stream) => [stream, chartOf(stream, results.charts[stream], at)]));
+  keyed(boxes, streams, (stream) => stream, (stream) => chartBox(stream, world), (_, stream) => charts.get(stream).show(drawn.get(stream), chosen.event));
+  const titles = Object.fromEntries(streams.map((stream) => [stream, text(world.streams?.[stream]?.title, stream)]));
+  renderOnce(events, [results.alarms, chosen.event, titles], () => eventTable(streams, results.alarms, drawn, titles, at));
 }
 
-function block(stream, world) {
-  const title = text(world.streams?.[stream]?.title, stream);
+function chartBox(stream, world) {
   const box = h("div", { class: "score-chart" });
-  const item = h("section", { class: "decision" }, box, h("div", { class: "events" }));
-  charts.set(stream, scoreChart(box, title, (id) => pick(stream, id)));
-  return item;
+  charts.set(stream, scoreChart(box, text(world.streams?.[stream]?.title, stream), (id) => pick(stream, id)));
+  return box;
 }
 
 let redraw = () => {};
@@ -84,27 +81,33 @@ function pick(stream, id, band = null) {
   redraw();
 }
 
-function eventTable(stream, alarms, chart) {
-  const rows = objects(alarms?.rows);
-  if (!alarms) return h("p", { class: "muted small" }, "Reading the events…");
-  if (!rows.length) return h("p", { class: "small tone done" }, `${mark("done")} No event: nothing passed the anomaly threshold.`);
-  const more = alarms.total > rows.length ? h("p", { class: "muted small" }, `The first ${number(rows.length)} of ${number(alarms.total)}; the download has all.`) : null;
+function eventTable(streams, alarms, drawn, titles, at) {
+  const rows = streams.flatMap((stream) => objects(alarms[stream]?.rows).map((row) => ({ stream, row })));
+  if (streams.some((stream) => !alarms[stream])) return h("p", { class: "muted small" }, "Reading the events…");
+  if (!rows.length) return h("p", { class: "tone done" }, `${mark("done")} No event: nothing stayed beyond the anomaly threshold.`);
+  const total = streams.reduce((sum, stream) => sum + (alarms[stream].total ?? 0), 0);
+  const head = [["Event", ""], ["Data", ""], ["Start", ""], ["Took", "number"], ["Peak", "number"], ["p", "number"], ["Channels, strongest first", ""]];
   return [h("table", { class: "event-table" },
-    h("thead", {}, h("tr", {}, [["Event", ""], ["Start", ""], ["Took", "number"], ["Peak", "number"], ["p", "number"], ["Channels, strongest first", ""]].map(([name, kind]) => h("th", { scope: "col", class: kind }, name)))),
-    h("tbody", {}, rows.map((row) => eventRow(stream, row, chart)))), more];
+    h("thead", {}, h("tr", {}, head.map(([name, kind]) => h("th", { scope: "col", class: kind }, name)))),
+    h("tbody", {}, rows.map(({ stream, row }) => eventRow(stream, row, drawn.get(stream), titles[stream], at)))),
+    total > rows.length ? h("p", { class: "muted small" }, `The first ${number(rows.length)} of ${number(total)}; Save has all.`) : null];
 }
 
-function eventRow(stream, row, chart) {
+function eventRow(stream, row, chart, title, at) {
   const id = text(row.event_id, text(row.id));
   const tone = TONES[row.state] ?? "failed";
   const band = chart.events.find((event) => event.id === id) ?? null;
   const button = h("button", { type: "button", class: "quiet event-pick", "aria-pressed": String(id === chosen.event) }, h("span", { class: "mark", "aria-hidden": "true" }, mark(tone)), text(row.state));
   button.addEventListener("click", () => pick(stream, id, band));
-  const cell = (words, kind = "") => h("td", { class: kind, title: words.title ?? null }, words.words ?? words);
+  const cell = (words, kind = "", hover = null) => h("td", { class: kind, title: hover }, words);
   return h("tr", { class: `${tone} ${id === chosen.event ? "chosen" : ""}` }, h("td", { class: "tone" }, button),
-    cell({ words: [text(row.start), h("p", { class: "muted small file-name" }, text(row.file, text(row.file_id)))], title: `${text(row.start)} to ${text(row.end)}` }),
-    cell(tookWords(row), "number"), cell({ words: figure(row.peak_score), title: `at ${text(row.peak_time)}` }, "number"), cell(figure(row.p_min), "number"), h("td", {}, channelWords(row.channels)));
+    cell([title, h("span", { class: "muted file-name" }, ` ${text(row.file, text(row.file_id))}`)]),
+    cell(startWords(row.start, at), "nowrap", `${text(row.start)} to ${text(row.end)}`), cell(tookWords(row), "number"),
+    cell(figure(row.peak_score), "number", `at ${text(row.peak_time)}`), cell(figure(row.p_min), "number"), h("td", {}, channelWords(row.channels)));
 }
+
+/** A start from a table of texts: a moment, or seconds from the beginning of the file. */
+const startWords = (value, at) => (text(value) !== "" && Number.isFinite(Number(value)) ? `at ${duration(Number(value))}` : timeWords(value, at) || text(value));
 
 const figure = (value) => (value === "" || value === null || value === undefined || Number.isNaN(Number(value)) ? "–" : number(Number(value)));
 
@@ -130,13 +133,13 @@ function channelList(words) {
   }
 }
 
-/** "2 events, 1 warning in 1,240 windows" per stream, from a run's summary. */
+/** "2 events, 31 of 1,240 windows anomalous" per stream, from a run's summary. */
 export function outcomeWords(summary, world) {
   const words = STREAMS.filter((stream) => summary?.streams?.[stream]).map((stream) => {
     const told = summary.streams[stream].summary ?? {};
     const counts = told.decision_counts ?? {};
-    const events = isNumber(told.events) ? `${plural(told.events, "event")}; ` : "";
-    return `${text(world.streams?.[stream]?.title, stream)}: ${events}${plural(counts.anomaly ?? 0, "anomaly", "anomalies")} and ${plural(counts.warn ?? 0, "warning")} in ${plural(told.window_count ?? 0, "window")}`;
+    const events = isNumber(told.events) ? `${plural(told.events, "event")}, ` : "";
+    return `${text(world.streams?.[stream]?.title, stream)}: ${events}${number(counts.anomaly ?? 0)} of ${plural(told.window_count ?? 0, "window")} anomalous`;
   });
   return words.length ? `${words.join(". ")}.` : "";
 }

@@ -7,7 +7,7 @@ import { mark } from "./status.js";
 
 export const STREAMS = ["patchtst", "swinmae"];
 const PARTS = ["train", "test"];
-const PART_WORDS = { train: "To learn from: normal operation", test: "To be judged" };
+const PART_WORDS = { train: "To learn from (normal operation)", test: "To be judged" };
 const NOTHING = {
   train: "No files. A run makes its own synthetic data.",
   test: "No files. The end of the training files is judged.",
@@ -43,7 +43,7 @@ function modelWords(facts) {
 /** One place for files: a heading, what is there, the button, and what is going on. */
 function zone(stream, part) {
   const input = h("input", { type: "file", multiple: true, class: "visually-hidden", tabindex: "-1", "aria-hidden": "true", "data-place": `${stream} ${part}` });
-  const pick = h("button", { type: "button", class: "pick" }, "Choose files…");
+  const pick = h("button", { type: "button", class: "pick" }, "Choose…");
   pick.addEventListener("click", () => input.click());
   const element = h("div", { class: "zone", role: "group" },
     h("div", { class: "zone-head" }, h("div", {}, h("p", { class: "zone-title" }, PART_WORDS[part]), h("p", { class: "muted small there" })), pick, input),

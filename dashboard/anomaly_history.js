@@ -74,7 +74,7 @@ function comparison(runs, world) {
   const bad = runs.find((run) => !run.ok);
   if (bad) return h("p", { class: "tone failed" }, `Run ${bad.id}: ${text(bad.error?.message)}`);
   const names = runs.map((run) => run.id);
-  return [h("div", { class: "compare-tables" }, resultTable(runs, world, names), differences(runs.map((run) => run.value?.settings), names)),
+  return [h("div", { class: "compare-side" }, resultTable(runs, world, names), differences(runs.map((run) => run.value?.settings), names)),
     h("div", { class: "compare-curves" }, STREAMS.map((stream) => h("div", { "data-stream": stream }, h("div", { class: "loss-head" }, h("h3", {}, `${text(world.streams?.[stream]?.title, stream)}, loss`), h("div", { class: "legend" })), h("div", { class: "curve-box" }))))];
 }
 
@@ -100,7 +100,7 @@ function resultTable(runs, world, names) {
 function drawCurves(element, runs) {
   for (const box of element.querySelectorAll("[data-stream]")) {
     const [head, chart] = box.children;
-    const lines = runs.flatMap((run, index) => curveLines(curveOf(run.value, box.dataset.stream)).map((line) => ({ ...line, name: `${run.id} ${line.name}`, dash: index ? null : "5 4" })));
+    const lines = runs.flatMap((run, index) => curveLines(curveOf(run.value, box.dataset.stream)).map((line) => ({ ...line, name: `${run.id.split("-").at(-1)} ${line.name}`, dash: index ? null : "5 4" })));
     showCurve(chart, head.querySelector(".legend"), lines);
   }
 }

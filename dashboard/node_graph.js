@@ -6,7 +6,7 @@ import { text } from "./format.js";
 import { drag, panZoom, zoomButtons } from "./pan_zoom.js";
 import { mark, word } from "./status.js";
 
-const NODE = { width: 144, height: 44, gapX: 30, gapY: 12, line: 24, edge: 8 };
+const NODE = { width: 144, height: 44, gapX: 26, gapY: 12, line: 24, edge: 8 };
 const STATUSES = new Set(["idle", "running", "done", "fail", "skipped"]);
 
 /**
@@ -38,11 +38,11 @@ const stack = (count) => count * NODE.height + (count - 1) * NODE.gapY;
 /** A node's status as the state tells it; a node nobody has spoken of is idle. */
 export const nodeStatus = (nodes, id) => (STATUSES.has(nodes?.[id]?.status) ? nodes[id].status : "idle");
 
-/** The status of an edge: what flows from a node that is done to one that runs, is done or has failed. */
+/** The status of an edge: that of the node it has reached, once there was anything to flow. */
 export function edgeStatus(from, to) {
   if (from === "fail") return "fail";
-  if (from !== "done") return "idle";
-  return to === "idle" || to === "skipped" ? "ready" : to;
+  if (to !== "idle" && to !== "skipped") return from === "done" || from === "running" ? to : "idle";
+  return from === "done" ? "ready" : "idle";
 }
 
 /** The most urgent status among a view's nodes. */
@@ -111,7 +111,7 @@ function updateNode(graph, item, node) {
   Object.assign(button.style, { left: `${place.x}px`, top: `${place.y}px`, width: `${NODE.width}px`, height: `${NODE.height}px` });
   setClass(button, `graph-node ${status}`);
   setText(title.firstElementChild, mark(status));
-  setText(words, message || word(status));
+  setText(words, status === "idle" ? word(status) : message || word(status)); // what an idle one will do, its name says
   const first = graph.view.layers[0][0].id;
   button.tabIndex = node.id === (graph.chosen ?? first) ? 0 : -1;
   button.setAttribute("aria-pressed", String(node.id === graph.chosen));

@@ -50,7 +50,7 @@ function sections(form) {
 }
 
 function groupBlock(group, fields) {
-  const summary = h("summary", { title: text(group.title) }, h("span", { class: "group-name" }, group.id.split(".").slice(1).join(" ") || "more"), h("span", { class: "muted small group-note" }));
+  const summary = h("summary", { title: text(group.title) }, h("span", { class: "group-name" }, group.id.split(".").slice(1).join(" ") || "general"), h("span", { class: "muted small group-note" }));
   return h("details", { class: "group" }, summary, h("p", { class: "muted small" }, text(group.title)), group.keys.map((key) => fieldRow(fields.get(key))));
 }
 

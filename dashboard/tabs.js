@@ -2,10 +2,13 @@
 
 import { h, setText } from "./dom.js";
 
-/** Make tabs in `root` for panes `pane-ID`; show(id) draws, choose(id) is called when somebody picks one. */
-export function tabRow(root, label, names, choose) {
+/**
+ * Make tabs in `root` for panes `pane-ID`, or for one `pane` that all of them fill; show(id) draws, choose(id) is
+ * called when somebody picks one.
+ */
+export function tabRow(root, label, names, choose, pane = null) {
   const ids = Object.keys(names);
-  const buttons = new Map(ids.map((id) => [id, h("button", { type: "button", class: "quiet", role: "tab", id: `tab-${id}`, "aria-controls": `pane-${id}` }, names[id])]));
+  const buttons = new Map(ids.map((id) => [id, h("button", { type: "button", class: "quiet", role: "tab", id: `tab-${id}`, "aria-controls": pane ?? `pane-${id}` }, names[id])]));
   root.replaceChildren(h("div", { class: "tabs", role: "tablist", "aria-label": label }, [...buttons.values()]));
   for (const [id, button] of buttons) {
     button.addEventListener("click", () => choose(id));
@@ -25,8 +28,7 @@ export function tabRow(root, label, names, choose) {
         button.setAttribute("aria-selected", String(on));
         button.tabIndex = on ? 0 : -1;
         setText(button, notes[id] ? `${names[id]} ${notes[id]}` : names[id]);
-        const pane = document.getElementById(`pane-${id}`);
-        if (pane.hidden === on) pane.hidden = !on;
+        if (!pane) document.getElementById(`pane-${id}`).hidden = !on;
       }
     },
   };
