@@ -74,13 +74,13 @@ function comparison(runs, world) {
   const bad = runs.find((run) => !run.ok);
   if (bad) return h("p", { class: "tone failed" }, `Run ${bad.id}: ${text(bad.error?.message)}`);
   const names = runs.map((run) => run.id);
-  return [h("div", { class: "compare-side" }, resultTable(runs, world, names), differences(runs.map((run) => run.value?.settings), names)),
+  return [h("div", { class: "compare-side" }, resultTable(runs, world, names), differences(runs.map((run) => ({ ...run.value?.settings, diff: undefined })), names)),
     h("div", { class: "compare-curves" }, STREAMS.map((stream) => h("div", { "data-stream": stream }, h("div", { class: "loss-head" }, h("h3", {}, `${text(world.streams?.[stream]?.title, stream)}, loss`), h("div", { class: "legend" })), h("div", { class: "curve-box" }))))];
 }
 
 /** Figures of a snapshot, as [name, value]. */
 function figures(snapshot, world) {
-  const rows = [["checks passed", objects(snapshot?.checklist).filter((item) => item.passed === true).length]];
+  const rows = [["checks passed", objects(snapshot?.checklist).filter((item) => item.state === "pass").length]];
   for (const stream of STREAMS) {
     const title = text(world.streams?.[stream]?.title, stream).toLowerCase();
     const losses = objects(snapshot?.metrics?.[stream]?.loss);
