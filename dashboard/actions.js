@@ -61,7 +61,7 @@ function profileChoice(run, onProfile = () => {}) {
 export const wishedProfile = (run) => dialog.profile ?? (text(run?.profile) || text(page.server?.default_profile));
 
 /** A new run from the live page is of the kind it shows. */
-const samePipeline = (run) => (list(page.server?.pipelines).includes(run?.pipeline) ? { pipeline: run.pipeline } : {});
+const samePipeline = (run) => (run?.pipeline === "anomaly" ? { pipeline: run.pipeline } : {});
 
 function chosen(run) {
   const profiles = list(page.server?.profiles);

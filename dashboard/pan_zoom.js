@@ -76,11 +76,10 @@ function panKey(controls, key) {
 /** Follow a pressed pointer: `move(dx, dy)` since the last call, `end(dragged)` when it is let go. */
 export function drag(element, down, move, end = () => {}) {
   const last = { x: down.clientX, y: down.clientY, dragged: false };
+  element.setPointerCapture(down.pointerId); // also when it is moved faster than the element follows
   const onMove = (event) => {
     const [dx, dy] = [event.clientX - last.x, event.clientY - last.y];
     if (!last.dragged && Math.hypot(dx, dy) < SLACK) return;
-    // Only a drag takes the pointer: a plain click stays a click.
-    if (!last.dragged) element.setPointerCapture(down.pointerId);
     Object.assign(last, { x: event.clientX, y: event.clientY, dragged: true });
     move(dx, dy);
   };
