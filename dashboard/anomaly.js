@@ -12,7 +12,7 @@ import { showQuality } from "./anomaly_quality.js";
 import { showWords } from "./anomaly_banner.js";
 import { onResize } from "./chart.js";
 import { byId, h, renderOnce, setText } from "./dom.js";
-import { ago, list, moment, objects, text } from "./format.js";
+import { ago, list, objects, text } from "./format.js";
 import { nodeGraph, nodeStatus, viewStatus } from "./node_graph.js";
 import { page, startPage } from "./page.js";
 import { link, now, refreshAll, watch } from "./poll.js";
@@ -57,10 +57,11 @@ function render() {
 function actions() {
   const run = ours() ?? (isActive(page.state) ? page.state : null);
   const can = world.overview?.can ?? {};
+  setProfile(chosenProfile());
   return {
     run, refresh: refreshAll, can: { train: can.train === true && !link.offline, stop: can.stop === true && Boolean(ours()) && !link.offline },
-    onProfile: (profile) => { setProfile(profile); formWatch.refresh(); },
-    fields: () => ({ pipeline: "anomaly", overrides: Object.fromEntries(settings.diff.map((row) => [row.key, row.value])), ...streamFields() }),
+    onProfile: () => { formWatch.refresh(); render(); },
+    fields: () => ({ pipeline: "anomaly", overrides: { ...settings.values }, ...streamFields() }),
     onRefused: (error) => { if (list(error?.details?.errors).length) { refuse(error.details.errors); choose({ side: "settings" }); } },
   };
 }
@@ -146,7 +147,6 @@ function choose(values) {
   refreshAll();
 }
 
-const heard = (apply) => (value) => { apply(value); };
 const nothing = () => {};
 const seen = (name) => (view.outcome ?? naturalOutcome(world.overview ?? {})) === name;
 
@@ -157,8 +157,8 @@ function keepOverview(value) {
 }
 
 watch("/api/anomaly", { every: OVERVIEW_MS, onData: keepOverview, onError: (error) => { world.error = error; } });
-const formWatch = watch(() => `/api/settings/anomaly${profileQuery()}`, { every: DETAIL_MS, onData: heard((value) => { world.form = value; }), onError: (error) => { settings.problem = text(error.message); } });
-watch(() => (moment(world.overview?.latest?.at) || world.overview?.latest ? "/api/anomaly/state" : null), { every: DETAIL_MS, onData: (value) => { world.kept = value; }, onError: nothing });
+const formWatch = watch(() => `/api/settings/anomaly${chosenProfile() ? `?profile=${chosenProfile()}` : ""}`, { every: DETAIL_MS, onData: (value) => { world.form = value; }, onError: (error) => { settings.problem = text(error.message); } });
+watch(() => (world.overview?.latest || objects(world.overview?.history).length ? "/api/anomaly/state" : null), { every: DETAIL_MS, onData: (value) => { world.kept = value; }, onError: nothing });
 watch(() => (label() ? `/api/anomaly/results/${label()}` : null), { every: DETAIL_MS, onData: (value) => { world.results.summary = value; }, onError: nothing });
 for (const stream of STREAMS) {
   watch(() => (view.side === "quality" && world.overview?.streams?.[stream]?.quality ? `/api/anomaly/quality/${stream}` : null), { every: DETAIL_MS, onData: (value) => { world.reports[stream] = value; }, onError: nothing });
@@ -168,9 +168,10 @@ for (const stream of STREAMS) {
   }
 }
 
-function profileQuery() {
+/** The profile a run started here would have; null: the configured one. */
+function chosenProfile() {
   const profile = wishedProfile(ours());
-  return profile && list(page.server?.profiles).includes(profile) ? `?profile=${profile}` : "";
+  return profile && list(page.server?.profiles).includes(profile) ? profile : null;
 }
 
 byId("graph-buttons").append(...graph.buttons());

@@ -2,7 +2,7 @@
 
 import { STREAMS } from "./anomaly_files.js";
 import { h, keyed, renderOnce } from "./dom.js";
-import { clock, duration, isNumber, list, number, objects, plural, text } from "./format.js";
+import { clock, duration, isNumber, number, objects, percent, plural, text } from "./format.js";
 import { scoreChart } from "./score_chart.js";
 import { mark } from "./status.js";
 
@@ -116,21 +116,14 @@ function tookWords(row) {
   return Number.isFinite(seconds) && text(row.duration_s ?? row.duration) !== "" ? duration(seconds) || "–" : `${text(row.windows)} windows`;
 }
 
-/** "pressure 62 %" and its followers; the cell of a table or the list of a file. */
-export function channelWords(value) {
-  const rows = Array.isArray(value) ? value : channelList(text(value));
-  const names = list(rows).map((each) => (typeof each === "object" ? `${text(each.name, text(each.channel))}${isNumber(each.share) ? ` ${Math.round(100 * each.share)}\u202f%` : ""}` : text(each))).filter(Boolean);
-  const [first, ...others] = names;
-  return first ? [h("strong", {}, first), h("span", { class: "muted" }, others.slice(0, 3).map((name) => `, ${name}`).join(""))] : "–";
-}
-
-function channelList(words) {
-  if (!words.startsWith("[")) return words.split(/[;|]/).map((part) => part.trim());
-  try {
-    return JSON.parse(words);
-  } catch {
-    return [words]; // not JSON after all: shown as it is
-  }
+/** "pressure 0.62; flow 0.2" as "pressure 62 %, flow 20 %", the first one strong. */
+function channelWords(value) {
+  const named = text(value).split(";").map((part) => part.trim()).filter(Boolean).map((part) => {
+    const [, name, share] = part.match(/^(.*) ([01]\.\d+)$/) ?? [];
+    return name ? `${name} ${percent(Number(share))}` : part;
+  });
+  const [first, ...others] = named;
+  return first ? [h("strong", {}, first), h("span", { class: "muted" }, others.slice(0, 3).map((words) => `, ${words}`).join(""))] : "–";
 }
 
 /** "2 events, 31 of 1,240 windows anomalous" per stream, from a run's summary. */

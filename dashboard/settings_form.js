@@ -13,7 +13,7 @@ const SECTIONS = { patchtst: "Sensor tables", swinmae: "Vibration", anomaly: "De
 const HIDDEN = new Set(["patchtst.enabled", "swinmae.enabled"]); // the ticks above the files say these
 
 /** What somebody changed here, by key, as it was typed; errors and the server's diff. Written by this module only. */
-export const settings = { values: {}, errors: [], diff: [], problem: "" };
+export const settings = { values: {}, errors: [], diff: [], problem: "", profile: null };
 let changed = () => {};
 
 /** Tell who redraws after a change. */
@@ -121,7 +121,7 @@ export async function check() {
   changed();
   asked += 1;
   const mine = asked;
-  const answer = await inquire("/api/settings/check", { profile: settings.profile ?? null, values: settings.values });
+  const answer = await inquire("/api/settings/check", { profile: settings.profile, values: settings.values });
   if (mine !== asked) return;
   Object.assign(settings, answer.ok
     ? { errors: objects(answer.value.errors), diff: objects(answer.value.diff), problem: "" }

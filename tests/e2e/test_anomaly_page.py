@@ -79,7 +79,7 @@ def test_the_page_says_what_holds_in_every_state_and_fits_one_screen(
         tab.page.locator(".event-table").wait_for()
         tab.page.screenshot(path=tmp_path / f"finished-{theme}.png")
     tab.wait("#title:text-is('Dashboard server not answering')")
-    assert tab.page.get_by_role("button", name="Train").is_disabled()
+    assert tab.page.get_by_role("button", name="Train", exact=True).is_disabled()
     refused = ("503", "ERR_CONNECTION", "Failed to load")  # the corrupt state, and the server that has gone
     tab.problems = [text for text in tab.problems if not any(word in text for word in refused)]
     tab.check(site.url)
@@ -176,7 +176,7 @@ def test_settings_show_what_differs_and_what_is_wrong_at_the_field(
         assert size.get_attribute("aria-invalid") == "true"
         row.get_by_role("button", name="Reset").click()
         tab.page.locator('[aria-invalid="true"]').wait_for(state="detached")
-        tab.page.get_by_role("button", name="Train").click()
+        tab.page.get_by_role("button", name="Train", exact=True).click()
         tab.page.get_by_text("Asked by this page").wait_for()
         assert "patchtst.training.lr=0.0042" in " ".join(started[0])
         tab.check(site.url)
