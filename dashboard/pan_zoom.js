@@ -7,8 +7,8 @@ const PAN = 40; // pixels per arrow key
 const SLACK = 3; // pixels a click may wobble before it is a drag
 
 /**
- * Make `canvas` (positioned inside `frame`, origin at its top left) movable. `size()` gives its natural {width, height}.
- * Until somebody moves it, `refit()` keeps the whole drawing in view.
+ * Make `canvas` (inside `frame`, origin at its top left) movable. `size()` gives its natural {width, height}, zero while
+ * it is not to be moved. Until somebody moves it, `refit()` keeps the whole drawing in view.
  */
 export function panZoom(frame, canvas, size) {
   const view = { x: 0, y: 0, k: 1, moved: false };
@@ -16,18 +16,17 @@ export function panZoom(frame, canvas, size) {
   const controls = {
     scale: () => view.k,
     fit() {
-      const { width, height } = size();
       const [w, h] = [frame.clientWidth, frame.clientHeight];
-      if (!w || !h || !width || !height) return;
-      view.k = Math.min(1.1, Math.max(LEAST, Math.min(w / width, h / height)));
-      view.x = Math.max(0, (w - width * view.k) / 2);
-      view.y = Math.max(0, (h - height * view.k) / 2);
-      view.moved = false;
+      if (!w || !h) return;
+      const { width, height } = size().width ? size() : { width: w, height: h };
+      const k = Math.min(1.1, Math.max(LEAST, Math.min(w / width, h / height)));
+      Object.assign(view, { k, x: Math.max(0, (w - width * k) / 2), y: Math.max(0, (h - height * k) / 2), moved: false });
       apply();
     },
     refit() { if (!view.moved) controls.fit(); },
     /** Zoom by a factor around a point of the frame; returns whether anything changed. */
     zoom(factor, cx = frame.clientWidth / 2, cy = frame.clientHeight / 2) {
+      if (!size().width) return false;
       const k = Math.min(MOST, Math.max(LEAST, view.k * factor));
       if (k === view.k) return false;
       Object.assign(view, { x: cx - ((cx - view.x) * k) / view.k, y: cy - ((cy - view.y) * k) / view.k, k, moved: true });
@@ -35,6 +34,7 @@ export function panZoom(frame, canvas, size) {
       return true;
     },
     pan(dx, dy) {
+      if (!size().width) return;
       Object.assign(view, { x: view.x + dx, y: view.y + dy, moved: true });
       apply();
     },
