@@ -91,7 +91,7 @@ function showGraph(overview, at) {
   viewTabs.show(shown.id, Object.fromEntries(VIEWS.map((each) => [each.id, mark(viewStatus(each, nodes))])));
   graph.show(shown, nodes);
   const all = shown.layers.flat();
-  const node = all.find((each) => each.id === graph.chosen()) ?? all.find((each) => nodeStatus(nodes, each.id) === "fail");
+  const node = all.find((each) => each.id === graph.chosen()) ?? all.findLast((each) => nodeStatus(nodes, each.id) === "fail");
   const told = node ? nodes[node.id] : null;
   setText(byId("graph-said"), node ? [node.label, word(nodeStatus(nodes, node.id)), text(told?.message), told?.updated_at ? ago(told.updated_at, at) : ""].filter(Boolean).join(" · ") : "");
 }

@@ -40,8 +40,7 @@ export const nodeStatus = (nodes, id) => (STATUSES.has(nodes?.[id]?.status) ? no
 
 /** The status of an edge: that of the node it has reached, once there was anything to flow. */
 export function edgeStatus(from, to) {
-  if (from === "fail") return "fail";
-  if (to !== "idle" && to !== "skipped") return from === "done" || from === "running" ? to : "idle";
+  if (to !== "idle" && to !== "skipped") return from === "idle" ? "idle" : to;
   return from === "done" ? "ready" : "idle";
 }
 

@@ -45,9 +45,9 @@ def put_files(project: Project, stream: str = "fdc", part: str = "train", count:
 def put_results(project: Project, hostile: bool = False) -> None:
     """Write quality reports, decisions, checklist, state and history of one finished run."""
     root = project.anomaly_results
-    for stream in ("patchtst", "swinmae"):
-        write_json(root / "quality" / f"{stream}.json", quality(stream, hostile))
-        (root / "quality" / f"{stream}.html").write_text("<!doctype html><title>Data quality</title><p>ok")
+    for stream, folder in (("patchtst", "fdc"), ("swinmae", "vib")):
+        write_json(root / "quality" / f"{folder}.json", quality(stream, hostile))
+        (root / "quality" / f"{folder}.html").write_text("<!doctype html><title>Data quality</title><p>ok")
         run = root / "runs" / LABEL
         write_json(run / f"chart_{stream}.json", chart(stream, hostile))
         (run / f"{stream}_alarms.csv").write_text(alarms(stream, hostile), encoding="utf-8")
