@@ -8,14 +8,17 @@ import { isActive } from "./status.js";
 
 const dialog = { asking: false, sending: false, answer: null, profile: null };
 
-/** Draw the buttons that make sense now into `element`; `below` shows the question and the answer. */
-export function showActions(element, below) {
-  const can = page.server?.can ?? {};
-  const run = page.state;
+/**
+ * Draw the buttons into `element`; `below` shows the question and the answer. Without `how` only those that make sense
+ * now; with it Train, Refresh and Stop stay in place: {can, run, fields(), refresh(), onRefused(error)}.
+ */
+export function showActions(element, below, how = null) {
+  const can = how?.can ?? page.server?.can ?? {};
+  const run = how ? how.run : page.state;
   const stopping = run?.status === "stopping" || Boolean(run?.stop && can.stop === false && run?.current);
   if (!can.stop) dialog.asking = false;
   const key = [can, stopping, dialog.asking, dialog.sending, run?.status, run?.resumable, list(page.server?.profiles), wishedProfile(run)];
-  renderOnce(element, key, () => buttons(can, run, stopping));
+  renderOnce(element, key, () => (how ? steadyButtons(can, run, stopping, how) : buttons(can, run, stopping)));
   renderOnce(below, [key, dialog.answer], () => [dialog.asking ? question(run) : null, dialog.answer ? answerLine() : null]);
 }
 
@@ -28,20 +31,37 @@ function buttons(can, run, stopping) {
   return [
     resume ? h("button", { type: "button", class: "primary", disabled: dialog.sending, onclick: () => train({ resume: true }) }, "Resume") : null,
     profileChoice(run),
-    h("button", { type: "button", class: resume ? "" : "primary", disabled: dialog.sending, onclick: () => train(chosen(run)) }, "Start new run"),
+    h("button", { type: "button", class: resume ? "" : "primary", disabled: dialog.sending, onclick: () => train({ ...chosen(run), ...samePipeline(run) }) }, "Start new run"),
   ];
 }
 
-function profileChoice(run) {
+/** Train, Refresh, Stop: always there, enabled by the server's state. */
+function steadyButtons(can, run, stopping, how) {
+  const button = (words, enabled, act, kind = "") => h("button", { type: "button", class: kind, disabled: !enabled || dialog.sending, onclick: act }, words);
+  const resume = can.train && run?.resumable === true;
+  return [
+    profileChoice(run, how.onProfile),
+    resume ? button("Resume", true, () => train({ resume: true })) : null,
+    button("Train", can.train === true, () => train({ ...chosen(run), ...how.fields() }, how.onRefused), "primary"),
+    button("Refresh", true, how.refresh),
+    button(stopping ? "Stop asked" : "Stop…", can.stop === true && !dialog.asking, () => set({ asking: true, answer: null })),
+  ];
+}
+
+function profileChoice(run, onProfile = () => {}) {
   const profiles = list(page.server?.profiles);
   if (profiles.length < 2) return null;
   const wished = wishedProfile(run);
   const select = h("select", { "aria-label": "Profile of the new run" }, profiles.map((name) => h("option", { value: name, selected: name === wished }, name)));
-  select.addEventListener("change", () => { dialog.profile = select.value; });
+  select.addEventListener("change", () => { dialog.profile = select.value; onProfile(select.value); });
   return select;
 }
 
-const wishedProfile = (run) => dialog.profile ?? (text(run?.profile) || text(page.server?.default_profile));
+/** The profile a new run would have: the one chosen here, else that of the last run, else the configured one. */
+export const wishedProfile = (run) => dialog.profile ?? (text(run?.profile) || text(page.server?.default_profile));
+
+/** A new run from the live page is of the kind it shows. */
+const samePipeline = (run) => (run?.pipeline === "anomaly" ? { pipeline: run.pipeline } : {});
 
 function chosen(run) {
   const profiles = list(page.server?.profiles);
@@ -69,9 +89,10 @@ async function askStop() {
   set({ sending: false, asking: false, answer: said(answer, "Stop asked by this page.") });
 }
 
-async function train(fields) {
+async function train(fields, onRefused = () => {}) {
   set({ sending: true, answer: null });
   const answer = await post("/api/train", fields);
+  if (!answer.ok) onRefused(answer.error);
   set({ sending: false, answer: said(answer, `Asked by this page: ${text(answer.value?.command)}`) });
 }
 

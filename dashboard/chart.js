@@ -21,15 +21,15 @@ export function scale([low, high], [from, to]) {
 }
 
 /** The frame of a chart: size, margins, scales and the elements of both axes. */
-export function frame({ width, height, xRange, yRange, xLabel, yLabel, left = 48, right = 16, xFormat = number, xTicks = null }) {
-  const box = { left, right: width - right, top: 10, bottom: height - 34 };
+export function frame({ width, height, xRange, yRange, xLabel, yLabel, left = 48, right = 16, below = 34, xFormat = number, yFormat = tickText, xTicks = null }) {
+  const box = { left, right: width - right, top: 10, bottom: height - below };
   const x = scale(xRange, [box.left, box.right]);
   const y = scale(yRange, [box.bottom, box.top]);
   const yValues = ticks(yRange[0], yRange[1], Math.max(2, Math.floor((box.bottom - box.top) / 44)));
   const xValues = xTicks ?? ticks(xRange[0], xRange[1], Math.max(2, Math.floor((box.right - box.left) / 90)));
   const axes = [
     ...yValues.map((value) => s("line", { class: "grid", x1: box.left, x2: box.right, y1: y(value), y2: y(value) })),
-    ...yValues.map((value) => s("text", { x: box.left - 8, y: y(value) + 4, "text-anchor": "end" }, tickText(value))),
+    ...yValues.map((value) => s("text", { x: box.left - 8, y: y(value) + 4, "text-anchor": "end" }, yFormat(value))),
     ...xValues.map((value) => s("text", { x: x(value), y: box.bottom + 16, "text-anchor": "middle" }, xFormat(value))),
     s("text", { x: (box.left + box.right) / 2, y: height - 3, "text-anchor": "middle" }, xLabel),
     s("text", { x: 12, y: (box.top + box.bottom) / 2, "text-anchor": "middle", transform: `rotate(-90 12 ${(box.top + box.bottom) / 2})` }, yLabel),

@@ -49,29 +49,35 @@ function scoreTable(runs) {
     ["training rows", (run) => run.version?.train_rows],
     ["seconds", (run) => run.version?.seconds],
   ];
-  return h("table", {}, head(["Result", ...runs.map(title), "change"], [1, 2, 3]), h("tbody", {}, rows.map(([name, get, words]) => scoreRow(name, runs.map(get), words ?? number))));
+  return h("table", {}, tableHead(["Result", ...runs.map(title), "change"], [1, 2, 3]), h("tbody", {}, rows.map(([name, get, words]) => figureRow(name, runs.map(get), words ?? number))));
 }
 
-function scoreRow(name, [first, second], words) {
+export function figureRow(name, [first, second], words) {
   const both = isNumber(first) && isNumber(second);
   return h("tr", {}, h("td", {}, name), h("td", { class: "number" }, words(first)), h("td", { class: "number" }, words(second)),
     h("td", { class: "number" }, both ? change(second - first, Number.isInteger(first) && Number.isInteger(second) ? 0 : 3) : ""));
 }
 
 function settingTable(runs) {
-  const [first, second] = runs.map((run) => flatten(run.config));
-  const names = [...new Set([...Object.keys(first), ...Object.keys(second)])].filter((name) => first[name] !== second[name] && !SAME.has(name)).sort();
   if (runs.some((run) => !run.config)) return h("p", { class: "muted" }, "One of the runs has no recorded configuration.");
-  if (!names.length) return h("p", { class: "muted" }, "Both runs used the same settings.");
-  return h("table", {}, head(["Setting", ...runs.map(title)], []), h("tbody", {}, names.map((name) => h("tr", {}, h("td", { class: "mono" }, name.replace(/^config\./, "")), h("td", {}, first[name] ?? "–"), h("td", {}, second[name] ?? "–")))));
+  return differences(runs.map((run) => run.config), runs.map(title));
 }
 
-function head(names, numbers) {
+/** The settings that differ between two configurations, as a table. */
+export function differences(configs, titles) {
+  const [first, second] = configs.map((config) => flatten(config));
+  const names = [...new Set([...Object.keys(first), ...Object.keys(second)])].filter((name) => first[name] !== second[name] && !SAME.has(name)).sort();
+  if (!names.length) return h("p", { class: "muted" }, "Both runs used the same settings.");
+  return h("table", {}, tableHead(["Setting", ...titles], []), h("tbody", {}, names.map((name) => h("tr", {}, h("td", { class: "mono" }, name.replace(/^config\./, "")), h("td", {}, first[name] ?? "–"), h("td", {}, second[name] ?? "–")))));
+}
+
+/** A table's head; `numbers` are the columns that hold figures. */
+export function tableHead(names, numbers) {
   return h("thead", {}, h("tr", {}, names.map((name, index) => h("th", { scope: "col", class: numbers.includes(index) ? "number" : "" }, name))));
 }
 
 /** {"config": {"lora": {"r": 8}}} as {"config.lora.r": "8"}. */
-function flatten(value, prefix = "", into = {}) {
+export function flatten(value, prefix = "", into = {}) {
   for (const [name, child] of Object.entries(value ?? {})) {
     const path = prefix ? `${prefix}.${name}` : name;
     if (child && typeof child === "object" && !Array.isArray(child)) flatten(child, path, into);

@@ -6,6 +6,7 @@ import { layout } from "./flow_layout.js";
 import { ago, clockRange, duration, durationRange, exact, isNumber, list, moment, number, objects, text } from "./format.js";
 import { logView } from "./log.js";
 import { page, startPage } from "./page.js";
+import { panZoom, zoomButtons } from "./pan_zoom.js";
 import { metricWords } from "./panels.js";
 import { link, now } from "./poll.js";
 import { bannerOf, isActive, knownStatus, mark, naturalStage, stageOf, stageSeconds, stagesOf, word } from "./status.js";
@@ -13,6 +14,8 @@ import { bannerOf, isActive, knownStatus, mark, naturalStage, stageOf, stageSeco
 const NODE_STATUS = { idle: "pending", running: "running", done: "succeeded", fail: "failed" };
 const view = { chosen: null, plan: null, planKey: "" };
 const log = logView(byId("log"));
+// In one column, on a phone, the page itself scrolls.
+const zoom = panZoom(byId("frame"), byId("canvas"), () => (view.plan?.mode === "right" ? view.plan : { width: 0, height: 0 }));
 
 function render() {
   const at = now();
@@ -51,7 +54,9 @@ function draw(state, at) {
   if (key !== view.planKey && flow.clientWidth) {
     view.plan = layout(stages.filter((stage) => isNumber(stage.phase)), state.phases, flow.clientWidth);
     view.planKey = key;
-    byId("canvas").style.height = `${view.plan.height}px`;
+    byId("canvas").style.height = byId("frame").style.height = `${view.plan.height}px`;
+    byId("zoom").hidden = view.plan.mode !== "right";
+    zoom.fit();
   }
   if (!view.plan) return;
   drawEdges(state, selected(state));
@@ -194,6 +199,7 @@ function showDetails(state, stage, at, until) {
   log.show(text(state.run_id), stage.id, `Log: ${text(stage.title)}`, !isActive(state) || Boolean(stage.ended_at));
 }
 
+byId("zoom").append(...zoomButtons(zoom, h));
 byId("welcome-command").append(commandLine("python launch_pipeline.py"));
 onResize(byId("flow"), render);
 startPage(render);

@@ -99,7 +99,12 @@ export function megabytes(value) {
   return value < 1024 ? `${Math.round(value)}${THIN}MB` : `${(value / 1024).toFixed(value < 102400 ? 1 : 0)}${THIN}GB`;
 }
 
-export const bytes = (value) => (isNumber(value) ? megabytes(value / 1048576) : "–");
+/** 812 B · 12 kB · 3.4 MB */
+export function bytes(value) {
+  if (!isNumber(value) || value >= 10 * 1048576) return megabytes(isNumber(value) ? value / 1048576 : value);
+  if (value < 1024) return `${value}${THIN}B`;
+  return value < 1048576 ? `${Math.round(value / 1024)}${THIN}kB` : `${(value / 1048576).toFixed(1)}${THIN}MB`;
+}
 
 /** "+0.05" with a true minus. */
 export function change(value, digits = 2) {

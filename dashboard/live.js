@@ -11,7 +11,7 @@ import { page, startPage } from "./page.js";
 import { metricWords, showHardware, showTroubles } from "./panels.js";
 import { link, now } from "./poll.js";
 import { showStages } from "./stages.js";
-import { bannerOf, currentStage, isActive, mark, naturalStage, stageOf } from "./status.js";
+import { bannerOf, currentStage, isActive, mark, naturalStage, stageOf, stagesOf } from "./status.js";
 import { watchWords } from "./watch.js";
 
 const chosen = { stage: null, middle: null };
@@ -129,9 +129,10 @@ function choose(key) {
 
 function showMiddle(state) {
   const current = currentStage(state);
-  const answers = objects(state.answers).length > 0;
-  const natural = current && answers && current.phase >= 6 ? "answers" : "loss";
-  const middle = chosen.middle ?? natural;
+  const examined = stagesOf(state).some((stage) => stage.kind === "exam");
+  const natural = current && objects(state.answers).length > 0 && current.phase >= 6 ? "answers" : "loss";
+  const middle = examined ? chosen.middle ?? natural : "loss";
+  byId("tab-answers").hidden = !examined;
   for (const name of ["loss", "answers"]) {
     byId(`tab-${name}`).setAttribute("aria-selected", String(name === middle));
     byId(`tab-${name}`).tabIndex = name === middle ? 0 : -1;
@@ -141,9 +142,12 @@ function showMiddle(state) {
   byId("exam-words").hidden = middle !== "answers";
   const stage = stageOf(state, "12");
   setText(byId("exam-words"), stage ? metricWords(stage, 2).join(" · ") : "");
-  if (middle === "loss") showCurve(byId("curve"), byId("legend"), curveLines(state.curve), stageOf(state, "04")?.progress?.total);
+  if (middle === "loss") showCurve(byId("curve"), byId("legend"), curveLines(state.curve), trainingStage(state)?.progress?.total);
   else showAnswers(byId("answers"), state);
 }
+
+/** The training whose curve is drawn: the one that began last. */
+const trainingStage = (state) => stagesOf(state).findLast((stage) => stage.kind === "training" && stage.progress);
 
 function choosePane(name) {
   chosen.middle = name;

@@ -45,6 +45,12 @@ function tick(fresh) {
   if (!document.hidden) tickers.forEach((fn) => fn(fresh));
 }
 
+/** Ask for everything now that is asked for again and again. */
+export function refreshAll() {
+  for (const resource of resources) if (resource.every !== null) resource.due = 0;
+  plan(0);
+}
+
 function hurry(resource) {
   resource.due = 0;
   plan(0);
@@ -148,7 +154,7 @@ export async function fetchOnce(url, { asText = false } = {}) {
     if (response.ok) return { ok: true, value: asText ? await response.text() : await json(response) };
     return { ok: false, error: (await json(response))?.error ?? { message: `the server answered ${response.status}` } };
   } catch {
-    return { ok: false, error: { message: "the dashboard server does not answer", next_command: "python serve_dashboard.py --background" } };
+    return { ok: false, error: SILENT };
   }
 }
 
@@ -163,16 +169,46 @@ async function serverStatus() {
   status = answer.ok ? answer.value : null;
 }
 
+const SILENT = { message: "the dashboard server does not answer", next_command: "python serve_dashboard.py --background" };
+
 /** Ask for a change; the same request id is repeated if the server was restarted in between. */
-export async function post(path, fields) {
-  const body = JSON.stringify({ ...fields, request_id: crypto.randomUUID() });
+export const post = (path, fields) => withToken(() => JSON.stringify({ ...fields, request_id: crypto.randomUUID() }), (body) => change(path, body));
+
+/** Ask a question that needs a body and changes nothing. */
+export const inquire = (path, fields) => withToken(() => JSON.stringify(fields), (body) => change(path, body));
+
+/** Send a file's bytes; `told(bytes)` follows them, `signal` ends it: {ok, status, value, error}. Never throws. */
+export const upload = (path, file, told, signal) => withToken(() => file, (body) => send(path, body, told, signal));
+
+async function withToken(makeBody, act) {
+  const body = makeBody();
   for (const attempt of [1, 2]) {
     if (!status || attempt === 2) await serverStatus();
-    if (!status) return { ok: false, error: { message: "the dashboard server does not answer", next_command: "python serve_dashboard.py --background" } };
-    const answer = await change(path, body);
+    if (!status) return { ok: false, status: 0, error: SILENT };
+    const answer = await act(body);
     if (answer.status !== 403 || attempt === 2) return answer;
   }
   return null;
+}
+
+/** XMLHttpRequest, because fetch does not tell how much of a body has been sent. */
+function send(path, file, told, signal) {
+  return new Promise((resolve) => {
+    const asked = new XMLHttpRequest();
+    asked.open("POST", path);
+    asked.setRequestHeader("Content-Type", "application/octet-stream");
+    asked.setRequestHeader("X-Nightforge-Token", status.token);
+    asked.responseType = "json";
+    asked.upload.addEventListener("progress", (event) => told(event.loaded));
+    asked.addEventListener("load", () => {
+      const ok = asked.status >= 200 && asked.status < 300;
+      resolve({ ok, status: asked.status, value: asked.response, error: ok ? null : asked.response?.error ?? { message: `the server answered ${asked.status}` } });
+    });
+    asked.addEventListener("error", () => resolve({ ok: false, status: 0, error: { message: "the connection broke off; the file may have changed, or the server has ended" } }));
+    asked.addEventListener("abort", () => resolve({ ok: false, status: 0, error: { message: "ended here" } }));
+    signal.addEventListener("abort", () => asked.abort());
+    asked.send(file);
+  });
 }
 
 async function change(path, body) {
@@ -181,6 +217,6 @@ async function change(path, body) {
     const value = await json(response);
     return { ok: response.ok, status: response.status, value, error: response.ok ? null : value?.error ?? { message: `the server answered ${response.status}` } };
   } catch {
-    return { ok: false, status: 0, error: { message: "the dashboard server does not answer", next_command: "python serve_dashboard.py --background" } };
+    return { ok: false, status: 0, error: SILENT };
   }
 }

@@ -77,11 +77,14 @@ def test_a_page_has_no_inline_script_or_style(path: Path) -> None:
         assert address in load_assets()
 
 
-@pytest.mark.parametrize("name", ["live", "hub", "flowchart"])
-def test_every_element_a_script_asks_for_is_in_its_page(name: str) -> None:
-    page = text_of(FOLDER / {"live": "live.html", "hub": "index.html", "flowchart": "flowchart.html"}[name])
+@pytest.mark.parametrize(
+    ("name", "page"),
+    [("live", "live"), ("hub", "index"), ("flowchart", "flowchart"), ("anomaly", "anomaly"), ("anomaly_banner", "anomaly")],
+)
+def test_every_element_a_script_asks_for_is_in_its_page(name: str, page: str) -> None:
+    html = text_of(FOLDER / f"{page}.html")
     for wanted in re.findall(r'byId\("([\w-]+)"\)', text_of(FOLDER / f"{name}.js")):
-        assert f'id="{wanted}"' in page, wanted
+        assert f'id="{wanted}"' in html, wanted
 
 
 def test_a_missing_page_file_is_named(tmp_path: Path) -> None:
