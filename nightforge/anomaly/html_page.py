@@ -20,6 +20,7 @@ body { margin: 0 auto; max-width: 1280px; padding: 24px 16px; background: var(--
   font: 14px/1.45 system-ui, "Segoe UI", Roboto, Arial, sans-serif; font-variant-numeric: tabular-nums; }
 h1 { font-size: 20px; margin: 0 0 4px; } h2 { font-size: 16px; margin: 24px 0 8px; }
 p { margin: 0 0 8px; } ul { margin: 4px 0 8px; padding-left: 20px; }
+td ul { min-width: 220px; margin-top: 0; }
 .muted { color: var(--muted); } .keep { color: var(--done); } .drop { color: var(--failed); }
 .warn { color: var(--warning); }
 .scroll { overflow-x: auto; background: var(--panel); border: 1px solid var(--line); border-radius: 4px; }

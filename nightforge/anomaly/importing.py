@@ -19,6 +19,8 @@ from nightforge.anomaly.resampling import Pace, pace_of, resampled
 from nightforge.config.anomaly import PatchTst, SwinMae, VibrationData
 from nightforge.core.errors import BadDataError
 
+JITTER = 0.1  # of a step: more scatter of a waveform's timestamps is worth a warning
+
 
 @dataclass(frozen=True)
 class Imported:
@@ -129,6 +131,10 @@ def _vibration(table: Table, settings: SwinMae, quality: FileQuality) -> Importe
     quality.channels = measure_channels(columns.AXES, values, [table.text[i] for i in chosen])
     rate = _rate(quality, settings.data, pace)
     quality.metrics["actual_fs"] = rate
+    if pace is not None and pace.jitter > JITTER and not pace.rounded:
+        quality.warnings.append(
+            f"its timestamps scatter by {pace.jitter:.0%} of a step; even steps are assumed"
+        )
     epoch = bool(table.times and table.times.epoch)
     breaks = [row for row, _ in pace.gaps] if pace else []
     recording = Recording(quality.file_id, quality.digest, columns.AXES, values, times, epoch, rate)

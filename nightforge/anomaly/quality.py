@@ -88,9 +88,10 @@ def _channel(name: str, column: NDArray[np.float32], text: int) -> dict[str, Any
         "median": float(np.median(values)),
         "maximum": float(values.max()),
         "std": float(values.std()),
+        "switch": len(np.unique(values[:10_000])) <= FEW_VALUES,
         "longest_stuck_rows": _longest_stuck(values),
-        "clipped_ratio": clipped_ratio(values),
     }
+    record["clipped_ratio"] = 0.0 if record["switch"] else clipped_ratio(values)
     return record
 
 
@@ -104,9 +105,7 @@ def _longest_stuck(values: NDArray[np.float64]) -> int:
 
 
 def clipped_ratio(values: NDArray[np.float64]) -> float:
-    """Share of values at the own extremes, in runs of at least three; 0 for switches and constants."""
+    """Share of values at the own extremes, in runs of at least three rows."""
     low, high = values.min(), values.max()
-    if low == high or len(np.unique(values[:10_000])) <= FEW_VALUES:
-        return 0.0
     at_end = sum(b - a for end in (low, high) for a, b in runs(values == end) if b - a >= CLIPPED_RUN)
     return _ratio(at_end, len(values))

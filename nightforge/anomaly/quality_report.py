@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nightforge.anomaly.html_page import listing, number, page, table, text
-from nightforge.anomaly.quality import SCHEMA_VERSION, FileQuality
+from nightforge.anomaly.quality import SCHEMA_VERSION, FileQuality, counted
 from nightforge.core.atomic import write_json, write_text
 from nightforge.core.clock import utc_now
 
@@ -104,7 +104,7 @@ def _details(entry: dict[str, Any]) -> str:
     count = len(entry["hard_fails"]) + len(entry["warnings"])
     rows = (_channel_row(channel) for channel in entry["channels"])
     channels = table((*_HEADS, *_DRIFT), rows, len(_HEADS) + len(_DRIFT) - 2) if entry["channels"] else ""
-    title = f"{entry['file_id']} ({_SET[entry['part']].lower()}, {count} findings)"
+    title = f"{entry['file_id']} ({_SET[entry['part']].lower()}, {counted(count, 'finding')})"
     return (
         f"<details><summary>{text(title)}</summary>{listing(entry['hard_fails'], 'drop')}"
         f"{listing(entry['warnings'], 'warn')}{listing(entry['actions'])}"

@@ -22,6 +22,10 @@ OUTSIDE_RATIO = 0.05  # more rows lie outside its range, widened by a tenth on e
 SHIFT_SCALES = 2.0  # the median has moved by more scales
 KS_DISTANCE = 0.5  # the distributions differ by more (Kolmogorov-Smirnov distance, 0 to 1)
 KS_ROWS = 4000
+STILL_RATIO = 0.2  # of the rows: standing still for longer, or repeating more of them, is worth a warning
+PACE_RATIO = (
+    1.5  # a file whose rows come so much faster or slower than the training data shows another process
+)
 _UNIT_FACTORS = (1e-6, 1e-3, 1e-2, 1e-1, 1e1, 1e2, 1e3, 1e6)
 
 
@@ -45,17 +49,24 @@ def judge_alone(values: NDArray[np.float32], settings: PatchTst | SwinMae, quali
                 f"channel {record['name']!r}: text in {counted(record['text_cells'], 'cell')}"
             )
     if isinstance(settings, PatchTst):
-        _stuck(used, settings.dqvl.warn.stuck_std, quality)
-        quality.metrics["repeated_row_ratio"] = _repeated_rows(values)
+        _stuck(used, len(values), settings.dqvl.warn.stuck_std, quality)
+        repeated = _repeated_rows(values)
+        quality.metrics["repeated_row_ratio"] = repeated
+        if repeated > STILL_RATIO:
+            quality.warnings.append(f"{repeated:.0%} of the rows repeat the row before in every channel")
     else:
         _waveform(values, settings.dqvl.warn, quality)
 
 
-def _stuck(records: Sequence[dict[str, Any]], limit: float, quality: FileQuality) -> None:
+def _stuck(records: Sequence[dict[str, Any]], rows: int, limit: float, quality: FileQuality) -> None:
     stuck = [record["name"] for record in records if record.get("std", math.inf) <= limit]
     quality.metrics["stuck_channels_count"] = len(stuck)
     if stuck:
         quality.warnings.append(f"stuck all the time (deviation at most {limit:g}): {', '.join(stuck)}")
+    for record in records:
+        still = record.get("longest_stuck_rows", 0)
+        if still > STILL_RATIO * rows and not record["switch"]:
+            quality.warnings.append(f"channel {record['name']!r} stands still for {still:,} rows")
 
 
 def _repeated_rows(values: NDArray[np.float32]) -> float:
@@ -108,7 +119,20 @@ def judge(
         if quality.part == "score":
             _warn_of_drift(name, record["drift"], name in profile.constant, quality)
     if isinstance(settings, PatchTst):
+        _compare_pace(profile.step_s, quality)
         _jumps(values, profile, settings, quality)
+
+
+def _compare_pace(usual_s: float | None, quality: FileQuality) -> None:
+    """A window is a number of rows, so another pace makes it another stretch of time."""
+    step_s = quality.metrics.get("step_s")
+    if not step_s or not usual_s or 1 / PACE_RATIO <= step_s / usual_s <= PACE_RATIO:
+        return
+    text = f"a row every {step_s:.6g} s, in the training data every {usual_s:.6g} s"
+    if quality.part == "score":
+        quality.hard_fails.append(f"{text}: a window would span another time; bring it to the same rate")
+    else:
+        quality.warnings.append(text)
 
 
 def _jumps(values: NDArray[np.float32], profile: Profile, settings: PatchTst, quality: FileQuality) -> None:

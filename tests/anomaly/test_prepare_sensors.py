@@ -241,6 +241,26 @@ def test_findings_per_channel_are_measured(project: Project) -> None:
     assert all(not entry["warnings"] for entry in quality(project)["files"] if entry["part"] == "train")
 
 
+def test_a_file_of_another_pace_is_not_judged(project: Project) -> None:
+    write(project.root / TRAIN, a=sensors())
+    slow = sensors(200, seed=1)
+    slow["timestamp"] = pd.date_range("2026-03-01", periods=200, freq="10s").astype(str)
+    write(project.root / TEST, slow=slow)
+    with pytest.raises(InputError, match="a row every 10 s, in the training data every 1 s"):
+        run(project)
+
+
+def test_a_sensor_that_stands_still_and_rows_that_repeat_are_told(project: Project) -> None:
+    frame = sensors()
+    frame.loc[100:399, "flow"] = 4.0
+    frame.loc[500:699, ["flow", "temp", "speed"]] = [4.0, 80.0, 1500.0]
+    write(project.root / TRAIN, a=frame.assign(valve=(np.arange(800) > 500) * 1.0))
+    run(project)
+    words = " | ".join(of_file(project, "a.csv")["warnings"])
+    assert "'flow' stands still for 300 rows" in words and "'valve'" not in words
+    assert "25% of the rows repeat" in words
+
+
 def test_a_channel_without_a_value_in_the_training_rows_is_left_out(project: Project) -> None:
     frame = sensors()
     frame.loc[:500, "temp"] = np.nan

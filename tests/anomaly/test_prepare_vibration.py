@@ -144,6 +144,7 @@ def test_jitter_and_lost_samples_do_not_move_the_rate(project: Project) -> None:
     prepare(project)
     found = of_file(project, "a.csv", "vib")
     assert found["metrics"]["actual_fs"] == pytest.approx(2000.0, rel=0.01)
+    assert "scatter" in found["warnings"][0]
     assert found["metrics"]["gap_count"] == 0 and found["metrics"]["jitter"] > 0.2
 
 
