@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nightforge.anomaly import columns
 from nightforge.anomaly.quality import FileQuality, counted, measure_channels
-from nightforge.anomaly.readers import Source, Table, digest_of, read_table
+from nightforge.anomaly.readers import Source, Table, Tick, digest_of, read_table
 from nightforge.anomaly.recording import Recording
 from nightforge.anomaly.resampling import Pace, pace_of, resampled
 from nightforge.config.anomaly import PatchTst, SwinMae, VibrationData
@@ -31,12 +31,16 @@ class Imported:
     pace: Pace | None = None
 
 
-def import_file(source: Source, settings: PatchTst | SwinMae, quality: FileQuality) -> Imported | None:
-    """Read a file and say in `quality` what is wrong with it; None when it can't be used at all."""
+def import_file(
+    source: Source, settings: PatchTst | SwinMae, quality: FileQuality, tick: Tick
+) -> Imported | None:
+    """Read a file and say in `quality` what is wrong with it; None when it can't be used at all. `tick` as in
+    `read_table`.
+    """
     quality.digest = digest_of(source)
     vibration = isinstance(settings, SwinMae)
     try:
-        table = read_table(source, settings.data.timestamp_col, short_stamp=vibration)
+        table = read_table(source, settings.data.timestamp_col, short_stamp=vibration, tick=tick)
     except BadDataError as error:
         quality.hard_fails.append(error.message)
         return None

@@ -162,12 +162,20 @@ def _import_train(env: Env, job: Job) -> None:
 def _import(env: Env, job: Job, sources: Sequence[Source], part: str) -> list[Stored]:
     """Read files one after the other and put their rows aside; what can't be used is only recorded."""
     result: list[Stored] = []
-    for number, source in enumerate(sources):
+    done = 0
+
+    def tick(rows: int) -> None:
+        nonlocal done
+        done += rows
         if env.should_stop():
             raise StoppedError("stopped while files were read; nothing was changed")
+        env.report.watch("load", done)
+
+    for number, source in enumerate(sources):
+        tick(0)
         quality = FileQuality(source.file_id, part)
         job.files.append(quality)
-        imported = import_file(source, job.settings, quality)
+        imported = import_file(source, job.settings, quality, tick)
         if imported is not None:
             masked = unusable(imported.recording.values, needs_all=job.stream == "swinmae")
             array = job.work / f"{part}-{number:05d}.npz"
@@ -315,6 +323,11 @@ def _fit(job: Job, entries: Sequence[Entry], blocks: Sequence[NDArray[np.float32
 
 def _import_score(env: Env, job: Job) -> None:
     job.score = _import(env, job, job.located.score, "score")
+    if isinstance(job.settings, SwinMae):
+        names = {name for quality in job.files for name in (quality.file_id, Path(quality.file_id).name)}
+        unused = sorted(set(job.settings.data.actual_fs_by_file) - names)
+        if unused:
+            env.report.alert("warning", "swinmae.data.actual_fs_by_file names no file", ", ".join(unused))
 
 
 def _check_score(env: Env, job: Job) -> None:

@@ -46,7 +46,8 @@ class Prepared:
         """Return the rows of one part (`train`, `val`, `calibrate`, `test`; `all`: every row of all files) as
         segments that cross no file, no part, no time gap and no masked row. Holes are filled by the profile.
 
-        Segments may be shorter than a window. Raises InputError when an array is damaged.
+        Rows are those after sorting and conversion to the rate of the profile. Segments may be shorter than a
+        window. Raises InputError when an array is damaged.
         """
         if part not in (*PARTS, "all"):
             raise InputError(f"{part!r} is no part of a data set; there are {', '.join(PARTS)} and all")

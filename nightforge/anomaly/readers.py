@@ -27,7 +27,11 @@ from nightforge.core.errors import BadDataError
 ROWS_AT_ONCE = 200_000
 _SAMPLE_BYTES = 256 * 1024
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_DATE = re.compile(r"\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ].*)?")
 _NUMBER = re.compile(r"\s*[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?\s*")
+
+
+Tick = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ class _Collector:
 
     columns: tuple[str, ...]
     stamps: StampReader | None
+    tick: Tick
     blocks: list[NDArray[np.float32]] = field(default_factory=list)
     text: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
@@ -81,19 +86,22 @@ class _Collector:
         for position, index in enumerate(chosen):
             block[:, position], counts[position] = _numbers(frame.iloc[:, index], decimal)
         self.blocks.append(block)
+        self.tick(len(frame))
         self.text = counts if not self.text.size else self.text + counts
 
 
-def read_table(source: Source, timestamp_col: str | None, short_stamp: bool = False) -> Table:
+def read_table(
+    source: Source, timestamp_col: str | None, short_stamp: bool = False, tick: Tick = lambda rows: None
+) -> Table:
     """Read a file of any kind. `timestamp_col`: taken exactly; None: the usual names, and with `short_stamp`
-    `t` too.
+    `t` too. `tick` is told the rows of each piece; what it raises ends the reading.
 
     Raises BadDataError naming the file when it can't be read at all.
     """
     if source.kind == "csv":
-        return _read_csv(source, timestamp_col, short_stamp)
+        return _read_csv(source, timestamp_col, short_stamp, tick)
     if source.kind == "parquet":
-        return _read_parquet(source, timestamp_col, short_stamp)
+        return _read_parquet(source, timestamp_col, short_stamp, tick)
     return _read_npy(source)
 
 
@@ -176,7 +184,7 @@ def dialect_of(source: Source) -> Dialect:
     separator = _separator(body)
     rows = [row for row in csv.reader(body, delimiter=separator) if row]
     first = rows[0]
-    headless = all(_NUMBER.fullmatch(cell) or not cell.strip() for cell in first)
+    headless = all(_NUMBER.fullmatch(cell) or _DATE.fullmatch(cell) or not cell.strip() for cell in first)
     data = rows if headless else rows[1:]
     width = max([len(first), *(len(row) for row in data)]) if headless else len(first)
     decimal = _decimal(data, separator)
@@ -202,7 +210,7 @@ def _decimal(rows: list[list[str]], separator: str) -> str:
     return "," if commas > sum("." in cell for cell in cells) else "."
 
 
-def _read_csv(source: Source, timestamp_col: str | None, short_stamp: bool) -> Table:
+def _read_csv(source: Source, timestamp_col: str | None, short_stamp: bool, tick: Tick) -> Table:
     dialect = dialect_of(source)
     notes: list[str] = []
     if dialect.encoding == "latin-1":
@@ -211,7 +219,7 @@ def _read_csv(source: Source, timestamp_col: str | None, short_stamp: bool) -> T
     notes += repeated
     stamp = stamp_column(names, timestamp_col, short_stamp) if dialect.header else None
     columns = tuple(name for index, name in enumerate(names) if index != stamp)
-    collector = _Collector(columns, StampReader(names[stamp]) if stamp is not None else None)
+    collector = _Collector(columns, StampReader(names[stamp]) if stamp is not None else None, tick)
     ragged = 0
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always", pd.errors.ParserWarning)
@@ -257,7 +265,7 @@ def _csv_pieces(
 # --- Parquet and NPY ---------------------------------------------------------------------------------------
 
 
-def _read_parquet(source: Source, timestamp_col: str | None, short_stamp: bool) -> Table:
+def _read_parquet(source: Source, timestamp_col: str | None, short_stamp: bool, tick: Tick) -> Table:
     import pyarrow
     from pyarrow import parquet
 
@@ -265,6 +273,8 @@ def _read_parquet(source: Source, timestamp_col: str | None, short_stamp: bool) 
         with source.open() as file:
             content = parquet.ParquetFile(pyarrow.BufferReader(file.read()))
             schema = content.schema_arrow
+            if len(set(schema.names)) < len(schema.names):
+                raise BadDataError(f"{source.file_id} has two columns of one name")
             every = [name for name in schema.names if not name.startswith("__index_level_")]
             stamps = [name for name in schema.names if pyarrow.types.is_timestamp(schema.field(name).type)]
             stamp = stamp_column(every, timestamp_col, short_stamp)
@@ -272,7 +282,7 @@ def _read_parquet(source: Source, timestamp_col: str | None, short_stamp: bool) 
             if time_column is None and timestamp_col is None and len(stamps) == 1:
                 time_column = stamps[0]  # no usual name, but a column that can be nothing else
             names = [name for name in every if name != time_column]
-            collector = _Collector(tuple(names), StampReader(time_column) if time_column else None)
+            collector = _Collector(tuple(names), StampReader(time_column) if time_column else None, tick)
             wanted = [*names, *([time_column] if time_column else [])]
             for batch in content.iter_batches(batch_size=ROWS_AT_ONCE, columns=wanted):
                 frame = batch.to_pandas()[wanted]

@@ -36,9 +36,10 @@ class Remembering:
 
 
 def run(project: Project, *settings: str, stream: str = "patchtst", report: Any = None) -> dict[str, Any]:
-    """Prepare one stream alone."""
+    """Prepare one stream alone, with windows of 32 rows and gaps of 42 wherever the defaults may go."""
     other = "swinmae" if stream == "patchtst" else "patchtst"
-    config = load_config(project, None, [f"{other}.enabled=false", *settings], None)
+    fixed = [f"{other}.enabled=false", "patchtst.data.seq_len=32", "anomaly.lags=10"]
+    config = load_config(project, None, [*fixed, *settings], None)
     return prepare(config, project, report or Remembering(), lambda: False)[stream]
 
 

@@ -16,11 +16,11 @@ from nightforge.core.paths import Project
 from tests.anomaly.prepare_fakes import Remembering, of_file, run, waveform, write
 
 TRAIN, TEST = "data/local/train/vib", "data/local/test/vib"
-WINDOW = "swinmae.data.win_sec=0.1"  # 200 samples
+WINDOW = ("swinmae.data.win_sec=0.1", "swinmae.data.win_stride_sec=0.1")  # 200 samples
 
 
 def prepare(project: Project, *settings: str) -> dict[str, object]:
-    return run(project, WINDOW, *settings, stream="swinmae", report=Remembering())
+    return run(project, *WINDOW, *settings, stream="swinmae", report=Remembering())
 
 
 def train_set(project: Project) -> Prepared:
@@ -29,7 +29,8 @@ def train_set(project: Project) -> Prepared:
 
 def test_eight_recordings_are_divided_as_wholes(project: Project) -> None:
     write(project.root / TRAIN, **{f"r{i:02d}": waveform(seed=i) for i in range(10)})
-    prepare(project)
+    shares = {"train": 0.6, "val": 0.1, "calibrate": 0.15}
+    prepare(project, *(f"swinmae.data.{part}_ratio={share}" for part, share in shares.items()))
     prepared = train_set(project)
     counts = {part: len({s.file_id for s in prepared.segments(part)}) for part in prepared.parts}
     assert counts == {"train": 6, "val": 1, "calibrate": 1, "test": 2} and sum(counts.values()) == 10
@@ -94,6 +95,14 @@ def test_a_wrong_rate_is_an_error_with_both_rates(project: Project, settings: li
     with pytest.raises(InputError, match=words) as caught:
         prepare(project, *settings)
     assert caught.value.exit_code == 2
+
+
+def test_a_rate_stated_for_a_file_that_is_not_there_is_told(project: Project) -> None:
+    write(project.root / TRAIN, a=waveform(8000))
+    report = Remembering()
+    stated = 'swinmae.data.actual_fs_by_file={"a.csv": 2000, "b.csv": 500}'
+    run(project, *WINDOW, stated, stream="swinmae", report=report)
+    assert report.alerts == ["swinmae.data.actual_fs_by_file names no file: b.csv"]
 
 
 def test_a_rate_that_nothing_tells_is_an_error_where_it_must_not_be_assumed(project: Project) -> None:

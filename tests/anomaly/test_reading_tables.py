@@ -83,6 +83,20 @@ def test_numbers_without_a_header_have_no_names() -> None:
     assert not found.headed and found.values.shape == (2, 3)
 
 
+def test_a_first_row_of_dates_and_numbers_is_no_header() -> None:
+    assert not table(b"2020-03-09 10:14:33;0.02;9.8\n2020-03-09 10:14:34;0.03;9.7\n").headed
+
+
+def test_two_columns_of_one_name_in_parquet_are_refused() -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    buffer = io.BytesIO()
+    parquet.write_table(pyarrow.table([[1.0], [2.0]], names=["a", "a"]), buffer)
+    with pytest.raises(BadDataError, match="two columns of one name"):
+        table(buffer.getvalue(), "parquet")
+
+
 def test_an_exact_timestamp_column_is_taken_or_none() -> None:
     data = b"time,clock,a\n5,0,1\n6,1,2\n"
     assert table(data, stamp="clock").time_column == "clock"
