@@ -23,14 +23,14 @@ from safetensors.torch import load_file
 from nightforge.config.anomaly import PatchTst, SwinMae
 from nightforge.core import versions
 from nightforge.core.atomic import read_bytes, sha256_text
-from nightforge.core.errors import BadDataError, InputError, NightforgeError, NothingNewError
+from nightforge.core.errors import BadDataError, InputError, NightforgeError, NothingNewError, StoppedError
 from nightforge.core.reporting import Report
 from nightforge.ml.checkpoints import seal
 
 WEIGHTS, ARCHITECTURE, PROFILE, RECIPE = "model.safetensors", "config.json", "profile.json", "recipe.json"
 TRAINED_BY = {
     "patchtst": "python scripts/22_train_patchtst.py",
-    "swinmae": "python scripts/23_train_swin_mim.py",
+    "swinmae": "python scripts/23_train_swin.py",
 }
 # keys that change where and how fast a model is trained, not what it learns; data is hashed as prepared
 _HARMLESS = {"enabled", "device", "dqvl", "data", "save_steps", "num_workers"}
@@ -88,10 +88,15 @@ def put_away(
 
 @contextmanager
 def node(report: Report, node_id: str, message: str) -> Iterator[None]:
-    """Show a node of the flow chart as running, then as done, or as failed with the error's words."""
+    """Show a node of the flow chart as running, then as done, as idle when the work was stopped, or as failed
+    with the error's words.
+    """
     report.node(node_id, "running", message)
     try:
         yield
+    except StoppedError as error:
+        report.node(node_id, "idle", error.message)
+        raise
     except NightforgeError as error:
         report.node(node_id, "fail", error.message)
         raise

@@ -116,7 +116,7 @@ def train(
     identity = _identify(prepared, recipe)
     if not force:
         refuse_repetition(project.models, STREAM, identity)
-    with node(report, STREAM, "training"):
+    with node(report, STREAM, "training on sensor tables"):
         windows, judged = _windows(prepared, recipe)
         report.metric(windows=len(windows), val_windows=len(judged), channels=len(prepared.profile.channels))
         if should_stop():
@@ -125,13 +125,12 @@ def train(
             )
         report.phase("2", "training loop")
         model = build(recipe.patchtst, len(active_channels(prepared.profile)), recipe.patchtst.seed)
-        work_dir = project.models / ".work" / f"{STREAM}-{identity.data_hash}-{identity.config_hash}"
+        work_dir = project.models / ".work" / f"{STREAM}-{identity.data_hash[:16]}-{identity.config_hash}"
         plan = Plan.on(recipe.patchtst, work_dir, vars(identity))
         trained = fit(Task(model, windows, judged, Hide(recipe.patchtst)), plan, report, should_stop)
-    encoder = freeze(model, recipe, prepared.profile)
-    with node(report, "artifact-save", "PatchTST"):
         report.phase("3", "save the model")
         report.watch("save")
+        encoder = freeze(model, recipe, prepared.profile)
         version, folder = _put_away(project.models, encoder, trained, identity, run_id)
     shutil.rmtree(work_dir)
     result = {"version": f"v{version}", "model": project.relative(folder), **_figures(trained)}

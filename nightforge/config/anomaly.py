@@ -230,7 +230,10 @@ class AnomalyTraining(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     epochs: Annotated[Count, doc("passes over the training windows at most")] = 10
     max_steps: Annotated[Index, doc("optimizer steps at most; 0: epochs decide")] = 1600
     batch_size: Annotated[Count, doc("windows per step")] = 64
-    lr: Annotated[Positive, doc("peak learning rate, after a warm-up, falling on a cosine")] = 1e-3
+    lr: Annotated[Positive, doc("learning rate after the warm-up")] = 1e-3
+    lr_scheduler: Annotated[
+        Literal["cosine", "constant"], doc("after the warm-up it falls to 0 on a cosine, or stays")
+    ] = "cosine"
     weight_decay: Annotated[NotNegative, doc("AdamW weight decay")] = 1e-4
     warmup_steps: Annotated[Index, doc("steps of linear warm-up")] = 50
     max_grad_norm: Annotated[Positive, doc("gradient clipping norm")] = 1.0
@@ -252,7 +255,9 @@ class PatchTst(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     data: SensorData = msgspec.field(default_factory=SensorData)
     dqvl: SensorQuality = msgspec.field(default_factory=SensorQuality)
     model: SensorModel = msgspec.field(default_factory=SensorModel)
-    training: AnomalyTraining = msgspec.field(default_factory=AnomalyTraining)
+    training: AnomalyTraining = msgspec.field(
+        default_factory=lambda: AnomalyTraining(epochs=40, lr_scheduler="constant")
+    )
 
 
 class SwinMae(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -336,7 +336,7 @@ def _arguments(plan: Plan, windows: int, has_val: bool) -> TrainingArguments:
         per_device_eval_batch_size=settings.batch_size,
         max_steps=total_steps(settings, windows),
         learning_rate=settings.lr,
-        lr_scheduler_type="cosine",
+        lr_scheduler_type={"constant": "constant_with_warmup"}.get(settings.lr_scheduler, "cosine"),
         warmup_steps=settings.warmup_steps,
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,

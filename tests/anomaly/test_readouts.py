@@ -64,10 +64,20 @@ def test_pca_of_samples_that_never_vary_is_refused() -> None:
 
 
 def test_mahalanobis_equals_the_textbook_with_many_samples() -> None:
-    samples = np.random.default_rng(0).normal(size=(20_000, 3)) @ np.diag([1.0, 2.0, 3.0])
+    samples = np.random.default_rng(0).normal(size=(20_000, 3)) @ np.array(
+        [[1, 1, 0], [0, 2, 2], [0, 0, 3.0]]
+    )
     away = samples[:9] - samples.mean(axis=0)
     expected = (away @ np.linalg.inv(np.cov(samples.T)) * away).sum(axis=1)
     assert Mahalanobis.fit(samples).score(samples[:9]) ** 2 == pytest.approx(expected, rel=0.01)
+
+
+def test_mahalanobis_does_not_depend_on_the_unit_of_a_feature() -> None:
+    few = normal(60, 40)
+    units = 10.0 ** np.arange(40).clip(max=5)
+    plain, other = Mahalanobis.fit(few), Mahalanobis.fit(few * units)
+    fresh = normal(9, 40, seed=1)
+    np.testing.assert_allclose(plain.score(fresh), other.score(fresh * units), rtol=1e-6)
 
 
 def test_wide_samples_are_reduced_first() -> None:
