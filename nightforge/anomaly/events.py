@@ -36,7 +36,9 @@ class State(IntEnum):
 
 @dataclass(frozen=True)
 class Track:
-    """The judged windows of one segment. All arrays: (n,). rows: the length of a window."""
+    """The judged windows of one segment. All arrays: (n,). rows: the length of a window; reach: how many rows
+    before it its score may depend on.
+    """
 
     segment: Segment
     starts: NDArray[np.int64]  # within the segment
@@ -45,6 +47,15 @@ class Track:
     p_values: NDArray[np.float64]
     states: NDArray[np.int8]
     fs_hz: float | None = None
+    reach: int = 0
+
+    def first_row(self, window: int) -> int:
+        """Return the first row of the segment that the score of a window may depend on."""
+        return max(0, int(self.starts[window]) - self.reach)
+
+    def last_row(self, window: int) -> int:
+        """Return the last row of a window."""
+        return int(self.starts[window]) + self.rows - 1
 
     def position(self, row: int) -> float:
         """Return where a row of the segment lies: seconds, or the row of the file where no clock ran."""
@@ -71,12 +82,12 @@ class Stretch:
     @property
     def begin(self) -> float:
         track, first, _ = self.pieces[0]
-        return track.position(int(track.starts[first]))
+        return track.position(track.first_row(first))
 
     @property
     def end(self) -> float:
         track, _, last = self.pieces[-1]
-        return track.position(int(track.starts[last]) + track.rows - 1)
+        return track.position(track.last_row(last))
 
     @property
     def windows(self) -> int:

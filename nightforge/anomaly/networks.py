@@ -14,12 +14,12 @@ from nightforge.core.reporting import Report
 def load_network(folder: Path, stream: str) -> Encoder:
     """Load a trained network strictly, its files checked against the manifest."""
     if stream == "patchtst":
-        from nightforge.anomaly import patchtst
+        from nightforge.anomaly.patchtst import load_encoder as load_patchtst
 
-        return patchtst.load_encoder(folder)
-    from nightforge.anomaly import swin
+        return load_patchtst(folder)
+    from nightforge.anomaly.swin import load_encoder as load_swin
 
-    return swin.load_encoder(folder)
+    return load_swin(folder)
 
 
 def newest_network(models: Path, stream: str) -> Path | None:

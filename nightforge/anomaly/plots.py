@@ -27,7 +27,7 @@ def score_plot(chart: dict[str, Any]) -> str:
     top, low = max(*scores, float(limits["anomaly"])) * 1.05, min(0.0, *scores)
 
     def x(index: float) -> float:
-        return LEFT + (WIDTH - LEFT - 8) * (index - first) / (last - first)
+        return float(LEFT + (WIDTH - LEFT - 8) * (index - first) / (last - first))
 
     def y(score: float) -> float:
         share = math.log1p(max(score - low, 0.0)) / max(math.log1p(top - low), 1e-12)

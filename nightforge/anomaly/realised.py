@@ -1,7 +1,8 @@
 """What came of it, where the truth is known: false alarms on normal windows, faults found, delay, blame.
 
 The generator writes `truth.json` beside its files; of a user's own files nothing is known, and nothing said.
-A window counts as normal when none of its rows lies in a fault. Files with damaged data are left out.
+A window counts as normal when none of the rows it depends on lies in a fault. Files with damaged data are
+left out.
 """
 
 from __future__ import annotations
@@ -51,8 +52,8 @@ class Realised:
         known = self.faults.get(track.segment.file_id)
         if known is None:
             return
-        first = track.segment.first_row + track.starts
-        last = first + track.rows  # exclusive
+        first = track.segment.first_row + np.maximum(track.starts - track.reach, 0)
+        last = track.segment.first_row + track.starts + track.rows  # exclusive
         faulty = np.zeros(len(first), dtype=bool)
         for number, (begin, end, _) in enumerate(known):
             touched = (first < end) & (last > begin)

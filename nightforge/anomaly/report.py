@@ -38,8 +38,9 @@ def _stream(block: dict[str, Any], chart: dict[str, Any]) -> Iterator[str]:
     rates = f"{limits['alpha_warn']:.1%} and {limits['alpha_anomaly']:.1%}"
     yield (
         f'<p class="muted">Thresholds of {text(block["calibration"])}: warn above {limits["warn"]:.4g}, '
-        f"anomaly above {limits['anomaly']:.4g}. At most {rates} of normal windows lie above, as long as they "
-        f"are like the {limits['n']:,} calibration windows ({limits['n_effective']:,} without overlap).</p>"
+        f"anomaly above {limits['anomaly']:.4g}. At most {rates} of normal windows lie above, as long as "
+        f"they are like the {limits['n']:,} calibration windows ({limits['n_effective']:,} without "
+        "overlap).</p>"
     )
     yield listing(block["warnings"], "warn")
     yield from _realised(block.get("realised"))

@@ -177,6 +177,7 @@ def _stream(env: Env, stream: str) -> dict[str, Any]:
         _tell_realised(env.report, stream, block["realised"])
     write_alarms(env.folder / f"{stream}_alarms.csv", events)
     head = {name: block[name] for name in ("stream", "detector", "thresholds")}
+    head["label"] = env.folder.name.removesuffix(".partial")
     write_chart(env.folder / f"chart_{stream}.json", head, chart, events)
     return block
 
@@ -239,7 +240,14 @@ def _judged(batch: Batch, segment: Segment, first: int) -> Judged:
     raised = constant <= batch.manifest["settings"]["alpha_anomaly"]
     states = judge(own, batch.limits.warn, batch.limits.anomaly, raised)
     track = Track(
-        segment, starts, view.cut.rows, own, np.minimum(p_values, constant), states, view.profile.fs_hz
+        segment,
+        starts,
+        view.cut.rows,
+        own,
+        np.minimum(p_values, constant),
+        states,
+        view.profile.fs_hz,
+        view.reach,
     )
     constants = view.profile.constant
     named = {
@@ -255,7 +263,7 @@ def _event(batch: Batch, stretch: Stretch, tracks: Sequence[Judged], number: int
     begin_track, first, _ = stretch.pieces[0]
     end_track, _, last = stretch.pieces[-1]
     peak_track, peak = stretch.peak()
-    begin_row, end_row = int(begin_track.starts[first]), int(end_track.starts[last]) + end_track.rows - 1
+    begin_row, end_row = begin_track.first_row(first), end_track.last_row(last)
     return {
         "event_id": f"{batch.stream}-event-{number + 1:04d}",
         "stream": batch.stream,
@@ -264,7 +272,7 @@ def _event(batch: Batch, stretch: Stretch, tracks: Sequence[Judged], number: int
         "end": end_track.stamp(end_row),
         "duration_s": round(stretch.end - stretch.begin, 6),
         "peak_score": float(peak_track.scores[peak]),
-        "peak_time": peak_track.stamp(int(peak_track.starts[peak]) + peak_track.rows - 1),
+        "peak_time": peak_track.stamp(peak_track.last_row(peak)),
         "p_min": min(float(t.p_values[a : b + 1].min()) for t, a, b in stretch.pieces),
         "state": "anomaly",
         "channels": _channels(batch, stretch, of),

@@ -63,6 +63,13 @@ class View:
         """Return the first row of every window, counted within the segment: (n,)."""
         return window_starts(len(segment.values), self.cut.rows, self.cut.stride)
 
+    @property
+    def reach(self) -> int:
+        """Rows before a window's first that its score may still depend on: its earliest newly judged row
+        looks back over the lags.
+        """
+        return max(0, self.cut.lags - 1 - (self.cut.rows - self.cut.stride)) if self.is_table else 0
+
     def chunks(self, windows: int) -> Iterator[Indices]:
         """Divide the numbers of a segment's windows: bounded memory, always the same places."""
         per_window = max(

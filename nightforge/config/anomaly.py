@@ -51,7 +51,7 @@ class SensorData(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         tuple[str, ...], doc("columns that are no channels, such as labels of what is to be found; any case")
     ] = ("anomaly", "changepoint", "label")
     channels: Annotated[Count, doc("channels of the generator")] = 8
-    total_steps: Annotated[Count, doc("rows of the generator per file")] = 4000
+    total_steps: Annotated[Count, doc("rows of the generator per file")] = 8000
     train_ratio: Annotated[Positive, doc("share of each file's rows, the first, to train on")] = 0.6
     val_ratio: Annotated[NotNegative, doc("share after it that decides when training stops")] = 0.1
     calibrate_ratio: Annotated[
@@ -303,7 +303,7 @@ class Anomaly(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = 32
     lag_clip: Annotated[
         Positive,
-        doc("scaled values in lagged rows are cut at this many scales, so that no channel outvotes all others"),
+        doc("scaled values in lagged rows are cut at this many scales, so that no channel outvotes the rest"),
     ] = 5.0
     clip: Annotated[Positive, doc("scaled values are cut at this many scales before the network")] = 20.0
     alpha_warn: Annotated[Positive, doc("share of normal windows that may be called warn or worse")] = 0.05
@@ -335,8 +335,8 @@ def anomaly_contradictions(patchtst: PatchTst, swinmae: SwinMae, anomaly: Anomal
         found.append(f"anomaly.lags {anomaly.lags} cannot be more than patchtst.data.seq_len {data.seq_len}")
     if data.seq_stride > data.seq_len:
         found.append(
-            f"patchtst.data.seq_stride {data.seq_stride} is longer than seq_len {data.seq_len}; the rows between "
-            "two windows would never be judged"
+            f"patchtst.data.seq_stride {data.seq_stride} is longer than seq_len {data.seq_len}; the rows "
+            "between two windows would never be judged"
         )
     found += _swin_contradictions(swinmae)
     if anomaly.alpha_anomaly >= anomaly.alpha_warn:
@@ -352,8 +352,8 @@ def _swin_contradictions(swinmae: SwinMae) -> list[str]:
     found: list[str] = []
     if swinmae.data.win_stride_sec > swinmae.data.win_sec:
         found.append(
-            "swinmae.data.win_stride_sec is longer than win_sec; the samples between two windows would never be "
-            "judged"
+            "swinmae.data.win_stride_sec is longer than win_sec; the samples between two windows would "
+            "never be judged"
         )
     stages = len(swinmae.model.depths)
     if len(swinmae.model.num_heads) != stages:
