@@ -153,6 +153,8 @@ class Changes:
         allow(fields, {"request_id", "run_id"})
         run = self._data.live_summary()
         if not self._data.active(run) or not run["run_id"]:
+            if self.starting():
+                raise Refusal(409, "the run is only just being started; press Stop again in a moment")
             raise Refusal(409, "no run is going, so there is nothing to stop")
         if fields.get("run_id", run["run_id"]) != run["run_id"]:
             raise Refusal(409, f"the run you saw is over; now going is {run['run_id']}. Reload the page")

@@ -189,6 +189,7 @@ def test_of_many_tabs_pressing_train_at_once_exactly_one_starts_a_run(site: Site
     assert "already being started" in next(answer.body for answer in answers if answer.status == 409)
     assert overview(site)["can"] == {"train": False, "stop": False, "import": False}
     assert post(site, "/api/import/begin", request_id="begin-0001", stream="patchtst").status == 409
+    assert "being started" in post(site, "/api/stop").body
 
 
 def test_after_a_start_that_failed_train_can_be_pressed_again(site: Site, spawned: Spawned) -> None:
