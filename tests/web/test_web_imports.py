@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import socket
 import struct
 import threading
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 from links import make_link
 from web_sites import (
+    RUN_ID,
     Site,
     ask,
     begin,
@@ -32,7 +34,8 @@ from web_sites import (
     upload_head,
 )
 
-from nightforge.core.atomic import move
+from nightforge.core.atomic import move, write_json
+from nightforge.core.processes import identity_of
 from nightforge.web.import_session import ImportLimits
 from nightforge.web.imports import Imports
 
@@ -419,6 +422,27 @@ def test_while_a_run_uses_the_data_nothing_is_put_in_place(site: Site, folder: P
     assert shown["can"] == {"train": False, "stop": True, "import": False} and "uses" in shown["blocked"]
     put_state(site.project, {**state, "pipeline": "blueprint"})  # another track's run does not mind
     assert finish(site, number).status == 200 and names(folder) == ["a.csv"]
+
+
+def test_a_stage_that_outlives_its_orchestrator_still_uses_the_data(site: Site, folder: Path) -> None:
+    put_state(site.project, {**recorded("running_training"), "pipeline": "anomaly"})
+    gone = {"boot_id": "earlier boot", "pid": 1, "started": 1, "nonce": "n"}
+    write_json(site.project.logs / "pipeline.json", {"run_id": RUN_ID, "identity": gone})
+    assert begun(site, len(TABLE)).status == 201
+    attempts = site.project.run_dir(RUN_ID) / "attempts"
+    write_json(attempts / "22-1.order.json", {"stage": "22", "attempt": 1})
+    guard = identity_of(os.getpid())
+    assert guard is not None
+    write_json(attempts / "22-1.guard.json", {"guard": guard.to_dict()})
+    assert "uses the data" in begun(site, len(TABLE), part="test").body
+
+
+def test_a_run_from_the_command_line_that_has_no_state_yet_is_waited_for(site: Site, folder: Path) -> None:
+    alive = identity_of(os.getpid())
+    assert alive is not None
+    record = {"run_id": "20270101-000000-abcd", "identity": alive.to_dict()}
+    write_json(site.project.logs / "pipeline.json", record)
+    assert "being started" in begun(site, len(TABLE)).body
 
 
 @pytest.mark.parametrize(
