@@ -23,7 +23,7 @@ from nightforge.core.control import write_stop_request
 from nightforge.core.errors import InputError, from_os_error
 from nightforge.core.paths import Project
 from nightforge.core.processes import ProcessIdentity, identity_of, is_alive, spawn_detached
-from nightforge.core.records import running_record
+from nightforge.core.records import current_state, running_record
 from nightforge.web.imports import Imports
 from nightforge.web.messages import Refusal, Response, json_response
 from nightforge.web.project_data import ProjectData, read_log
@@ -121,7 +121,13 @@ class Changes:
         if self.starting():
             return "a run is being started; wait a moment"
         run = self._data.live_summary()
-        if run["pipeline"] == "anomaly" and self._data.active(run):
+        going = running_record(self._project)
+        if going is not None and going.get("run_id") != run["run_id"]:
+            return "a run is being started; wait a moment"  # from the command line: it has no state yet
+        if run["pipeline"] != "anomaly":
+            return None
+        # A stage lives on under its guard when the orchestrator was killed.
+        if self._data.active(run) or current_state(self._project).get("guarded"):
             return f"run {run['run_id']} uses the data; wait until it ends, or stop it"
         return None
 
@@ -153,6 +159,8 @@ class Changes:
         allow(fields, {"request_id", "run_id"})
         run = self._data.live_summary()
         if not self._data.active(run) or not run["run_id"]:
+            if self.starting():
+                raise Refusal(409, "the run is only just being started; press Stop again in a moment")
             raise Refusal(409, "no run is going, so there is nothing to stop")
         if fields.get("run_id", run["run_id"]) != run["run_id"]:
             raise Refusal(409, f"the run you saw is over; now going is {run['run_id']}. Reload the page")

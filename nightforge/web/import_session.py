@@ -153,8 +153,9 @@ class Receiver:
         suffixes = tuple(suffix for suffix in SUFFIXES[self._session.stream] if suffix != ".zip")
         limits = archives.Limits(members=self._limits.files, total_bytes=self._limits.bytes)
         try:
-            for member in archives.members(path, suffixes, limits):
-                self._take_member(member)
+            with archives.opened(path, suffixes, limits) as members:
+                for member in members:
+                    self._take_member(member)
         except InputError as error:
             raise BadFile(error.message.replace(str(path), self._sent)) from error
         if not (self.taken.saved or self.taken.refused):

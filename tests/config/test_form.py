@@ -63,7 +63,8 @@ def test_bounds_choices_units_and_kinds_are_those_of_the_schema() -> None:
 
 def test_only_what_differs_from_the_base_is_an_override() -> None:
     checked = check_values(
-        Config(), {"patchtst.training.lr": "2e-3", "patchtst.seed": "42", "anomaly.lags": 32}
+        Config(),
+        {"patchtst.training.lr": "2e-3", "patchtst.seed": "42", "anomaly.lags": Config().anomaly.lags},
     )
     assert checked.ok and checked.overrides == {"patchtst.training.lr": 0.002}
     assert checked.diff == [{"key": "patchtst.training.lr", "base": 0.001, "value": 0.002}]

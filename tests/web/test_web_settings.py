@@ -16,9 +16,11 @@ import pytest
 from web_sites import Answer, Site, ask, make_project, overview, post, recorded, serving
 
 from nightforge.config.load import load_config
+from nightforge.config.schema import Config
 from nightforge.core.atomic import read_jsonl
 
 ROOT = Path(__file__).resolve().parents[2]
+LAGS = Config().anomaly.lags  # as configured: no override
 
 
 class Spawned(list):
@@ -97,7 +99,7 @@ def test_a_broken_configuration_is_told_in_the_form(site: Site) -> None:
 
 
 def test_a_check_returns_overrides_diff_and_every_error(site: Site) -> None:
-    good = check(site, values={"patchtst.training.lr": "2e-3", "anomaly.lags": 10})
+    good = check(site, values={"patchtst.training.lr": "2e-3", "anomaly.lags": str(LAGS)})
     assert good["ok"] and good["overrides"] == {"patchtst.training.lr": 0.002}
     assert good["diff"] == [{"key": "patchtst.training.lr", "base": 0.001, "value": 0.002}]
     bad = check(site, values={"patchtst.training.epochs": 0, "patchtst.model.nhead": 5, "evil": 1})
@@ -119,7 +121,7 @@ def test_a_check_of_something_else_is_refused(site: Site, fields: dict[str, Any]
 
 
 def test_train_passes_on_what_differs_and_nothing_else(site: Site, spawned: Spawned) -> None:
-    overrides = {"patchtst.training.lr": 0.002, "patchtst.data.path": ['a "b"/*.csv'], "anomaly.lags": 10}
+    overrides = {"patchtst.training.lr": 0.002, "patchtst.data.path": ['a "b"/*.csv'], "anomaly.lags": LAGS}
     answer = train(site, profile="tiny", force=True, streams=["patchtst"], overrides=overrides)
     assert answer.status == 202, answer.body
     assert spawned == [
@@ -189,6 +191,7 @@ def test_of_many_tabs_pressing_train_at_once_exactly_one_starts_a_run(site: Site
     assert "already being started" in next(answer.body for answer in answers if answer.status == 409)
     assert overview(site)["can"] == {"train": False, "stop": False, "import": False}
     assert post(site, "/api/import/begin", request_id="begin-0001", stream="patchtst").status == 409
+    assert "being started" in post(site, "/api/stop").body
 
 
 def test_after_a_start_that_failed_train_can_be_pressed_again(site: Site, spawned: Spawned) -> None:
