@@ -16,7 +16,7 @@ export function chartOf(stream, value, at) {
   const files = points.filter((point, index) => index === 0 || points[index - 1].file !== point.file).map((point) => ({ x: point.x, name: point.file }));
   return {
     stream, points, files, key: JSON.stringify([value?.run_id, value?.label, points.length, points.at(-1)]),
-    thresholds: value?.thresholds ?? {}, note: text(value?.detector),
+    thresholds: { warn: value?.thresholds?.warn, anomaly: value?.thresholds?.anomaly }, note: text(value?.detector),
     events: objects(value?.events).map((event) => eventBand(event, points)), nameOf: (x) => placeWords(points, x, at),
   };
 }

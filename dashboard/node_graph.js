@@ -39,9 +39,9 @@ const stack = (count) => count * NODE.height + (count - 1) * NODE.gapY;
 export const nodeStatus = (nodes, id) => (STATUSES.has(nodes?.[id]?.status) ? nodes[id].status : "idle");
 
 /** The status of an edge: that of the node it has reached, once there was anything to flow. */
-export function edgeStatus(from, to) {
+export function edgeStatus(from, to, over = false) {
   if (to !== "idle" && to !== "skipped") return from === "idle" ? "idle" : to;
-  return from === "done" ? "ready" : "idle";
+  return from === "done" && !over ? "ready" : "idle";
 }
 
 /** The most urgent status among a view's nodes. */
@@ -49,8 +49,11 @@ export function viewStatus(view, nodes) {
   const all = view.layers.flat().map((node) => nodeStatus(nodes, node.id));
   if (all.includes("fail")) return "fail";
   if (all.includes("running")) return "running";
-  return all.every((status) => status === "done" || status === "skipped") ? "done" : "idle";
+  return isOver(view, nodes) ? "done" : "idle";
 }
+
+/** Whether a view's last nodes are done: what is idle then was left out. */
+const isOver = (view, nodes) => view.layers.at(-1).every((node) => nodeStatus(nodes, node.id) === "done");
 
 /** Make a graph in `root`; its show(view, nodes) draws, onChoose(node) is told what was clicked. */
 export function nodeGraph(root, { label, onChoose = () => {} }) {
@@ -110,7 +113,8 @@ function updateNode(graph, item, node) {
   Object.assign(button.style, { left: `${place.x}px`, top: `${place.y}px`, width: `${NODE.width}px`, height: `${NODE.height}px` });
   setClass(button, `graph-node ${status}`);
   setText(title.firstElementChild, mark(status));
-  setText(words, status === "idle" ? word(status) : message || word(status)); // what an idle one will do, its name says
+  // What an idle one will do, its name says.
+  setText(words, status !== "idle" ? message || word(status) : isOver(graph.view, graph.nodes) ? "left out" : word(status));
   const first = graph.view.layers[0][0].id;
   button.tabIndex = node.id === (graph.chosen ?? first) ? 0 : -1;
   button.setAttribute("aria-pressed", String(node.id === graph.chosen));
@@ -167,7 +171,8 @@ function neighbour(graph, id, [dx, dy]) {
 
 function drawEdges(graph) {
   const { view, nodes } = graph;
-  const drawn = view.edges.map(([from, to]) => ({ d: edgePath(placeOf(graph, from), placeOf(graph, to)), status: edgeStatus(nodeStatus(nodes, from), nodeStatus(nodes, to)) }));
+  const over = isOver(view, nodes);
+  const drawn = view.edges.map(([from, to]) => ({ d: edgePath(placeOf(graph, from), placeOf(graph, to)), status: edgeStatus(nodeStatus(nodes, from), nodeStatus(nodes, to), over) }));
   const { width, height } = graph.plan.size;
   renderOnce(graph.edges, [width, height, drawn], () => s("svg", { width, height, "aria-hidden": "true" }, heads(), drawn.map(({ d, status }) => s("path", { class: `graph-edge ${status}`, d, "marker-end": `url(#graph-${status})` }))));
 }
