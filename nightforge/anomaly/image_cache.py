@@ -141,7 +141,7 @@ class WindowImages:
             return np.array(stored[within])
         first = block.starts[within]
         window = block.values[None, first : first + self._scalogram.rows]
-        return self._scalogram.images(window)[0]
+        return np.asarray(self._scalogram.images(window)[0])
 
     def by_block(self) -> Iterator[Floats]:
         """Return all images, block by block. (n, A, S, S) each"""

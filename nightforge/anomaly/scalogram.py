@@ -124,7 +124,7 @@ class Scalogram:
         pooled = np.matmul(self._over_bands.T, power)  # (n, A, B, S) -> (n, A, S, S)
         if self._logarithm:
             return np.asarray(0.5 * np.log(np.maximum(pooled, _SILENCE)), dtype=np.float32)
-        return np.sqrt(pooled)
+        return np.asarray(np.sqrt(pooled))
 
 
 def require_numbers(windows: Floats) -> None:
@@ -173,7 +173,7 @@ class _Stft:
         spectrum = fft.rfft(frames * self._bell, n=self._length, axis=3)  # (n, A, frames, F)
         power = spectrum.real**2 + spectrum.imag**2
         bands = np.matmul(power, self._bands)  # (n, A, frames, B)
-        return np.matmul(bands.transpose(0, 1, 3, 2), self._over_time)
+        return np.asarray(np.matmul(bands.transpose(0, 1, 3, 2), self._over_time))
 
 
 @dataclass(frozen=True)
@@ -255,4 +255,4 @@ class Standard:
     def apply(self, images: Floats) -> Floats:
         """Standardise (..., A, S, S) images, cut at +-6."""
         moved = (images - self.mean[..., None]) / self.spread[..., None]
-        return np.clip(moved, -CLIP, CLIP)
+        return np.asarray(np.clip(moved, -CLIP, CLIP))
