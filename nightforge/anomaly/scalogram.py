@@ -140,12 +140,12 @@ def require_numbers(windows: Floats) -> None:
 
 
 class _Stft:
-    """Short-time Fourier transform summed into bands: one frame is a quarter of the window, so that it holds
-    one period of the lowest frequency.
+    """Short-time Fourier transform summed into bands: one frame is half of the window, so that it holds two
+    periods of the lowest frequency, and lines beside a tone stay apart from it.
     """
 
     def __init__(self, frequencies: NDArray[np.float64], fs_hz: float, rows: int, size: int) -> None:
-        self._frame = max(8, rows // 4)
+        self._frame = rows // 2
         self._hop = max(1, min(rows // size, self._frame // 4))
         self._length = fft.next_fast_len(self._frame, real=True)
         bell = np.hanning(self._frame + 2)[1:-1]

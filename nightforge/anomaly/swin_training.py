@@ -1,6 +1,6 @@
 """Stage 23: train the Swin masked-image model on the normal vibration that stage 21 prepared.
 
-Images of the training windows are computed once and kept on disk; checkpoints live outside the run, keyed by
+Windows begin every eighth of their length. Their images are computed once and kept on disk; checkpoints live outside the run, keyed by
 data and settings, so any later start finds both.
 """
 
@@ -31,6 +31,7 @@ from nightforge.core.reporting import Report
 from nightforge.ml.self_supervised import METRICS, Batch, Plan, Task, Trained, fit
 
 CACHE = "cache"  # below data/anomaly/swinmae
+_PER_WINDOW = 8  # windows to learn from begin within the length of one
 _PREPARE = "python scripts/21_check_sensor_data.py"
 
 
@@ -79,7 +80,7 @@ def train(
     report.phase("1", "prepared vibration")
     settings = config.swinmae
     prepared = open_prepared(project.anomaly_data / STREAMS[STREAM] / "train")
-    identity = _identify(prepared, settings)
+    identity = identify(prepared.hash, settings, win_sec=settings.data.win_sec)
     if not force:
         refuse_repetition(project.models, STREAM, identity)
     with node(report, STREAM, "training on vibration"):
@@ -124,7 +125,7 @@ def train_on(
     """
     settings = msgspec.structs.replace(settings, seed=seed)
     transform = transform_of(settings, profile)
-    images = ImageCache(work_dir / CACHE, transform).images(segments, stride_rows(settings, transform))
+    images = ImageCache(work_dir / CACHE, transform).images(segments, _stride(transform))
     if not len(images):
         raise InputError(f"no segment is as long as a window of {transform.rows} samples")
     standard = Standard.fit(images.by_block())
@@ -135,14 +136,9 @@ def train_on(
     return freeze(model, settings, profile, standard)
 
 
-def stride_rows(settings: SwinMae, transform: Scalogram) -> int:
-    """Return the samples from one window to the next, at least one."""
-    return max(1, round(settings.data.win_stride_sec * transform.rows / settings.data.win_sec))
-
-
-def _identify(prepared: Prepared, settings: SwinMae) -> Identity:
-    seen = {"win_sec": settings.data.win_sec, "win_stride_sec": settings.data.win_stride_sec}
-    return identify(prepared.hash, settings, **seen)
+def _stride(transform: Scalogram) -> int:
+    """Samples from one window to learn from to the next."""
+    return max(1, transform.rows // _PER_WINDOW)
 
 
 def _images(
@@ -152,7 +148,7 @@ def _images(
     segments = prepared.segments(part)
     images = cache.images(
         segments,
-        stride_rows(settings, transform_of(settings, prepared.profile)),
+        _stride(cache.transform),
         lambda done, total: report.progress(done, total, f"{part} images"),
     )
     if not len(images):
