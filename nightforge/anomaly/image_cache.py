@@ -52,7 +52,7 @@ class ImageCache:
 
     def __init__(self, folder: Path, scalogram: Scalogram, limit_bytes: int = LIMIT_BYTES) -> None:
         self._folder = folder
-        self._scalogram = scalogram
+        self.transform = scalogram
         self._limit = limit_bytes
         self._used: set[Path] = set()
         self.computed = 0  # blocks that were not there or not whole
@@ -68,7 +68,7 @@ class ImageCache:
 
         `on_progress` is told windows done and in all.
         """
-        blocks = list(_blocks(segments, self._scalogram.rows, stride))
+        blocks = list(_blocks(segments, self.transform.rows, stride))
         total = sum(len(block.starts) for block in blocks)
         stored: list[Floats | None] = []
         done = 0
@@ -76,14 +76,14 @@ class ImageCache:
             stored.append(self._find_or_make(block))
             done += len(block.starts)
             on_progress(done, total)
-        return WindowImages(blocks, stored, self._scalogram)
+        return WindowImages(blocks, stored, self.transform)
 
     def _find_or_make(self, block: _Block) -> Floats | None:
         path = self._folder / f"{self._key(block)}.npy"
         found = _mapped(path)
         if found is None:
             self.computed += 1
-            data = _packed(self._scalogram.images(block.windows(self._scalogram.rows)))
+            data = _packed(self.transform.images(block.windows(self.transform.rows)))
             if not self._make_room(len(data)):
                 return None
             write_bytes(path, data)
@@ -94,7 +94,7 @@ class ImageCache:
         return found
 
     def _key(self, block: _Block) -> str:
-        found = hashlib.sha256(json.dumps(self._scalogram.facts, sort_keys=True).encode())
+        found = hashlib.sha256(json.dumps(self.transform.facts, sort_keys=True).encode())
         found.update(str(block.values.shape).encode())
         found.update(np.ascontiguousarray(block.starts).tobytes())
         found.update(np.ascontiguousarray(block.values).tobytes())
@@ -141,7 +141,7 @@ class WindowImages:
             return np.array(stored[within])
         first = block.starts[within]
         window = block.values[None, first : first + self._scalogram.rows]
-        return self._scalogram.images(window)[0]
+        return np.asarray(self._scalogram.images(window)[0])
 
     def by_block(self) -> Iterator[Floats]:
         """Return all images, block by block. (n, A, S, S) each"""

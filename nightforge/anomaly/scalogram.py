@@ -124,7 +124,7 @@ class Scalogram:
         pooled = np.matmul(self._over_bands.T, power)  # (n, A, B, S) -> (n, A, S, S)
         if self._logarithm:
             return np.asarray(0.5 * np.log(np.maximum(pooled, _SILENCE)), dtype=np.float32)
-        return np.sqrt(pooled)
+        return np.asarray(np.sqrt(pooled))
 
 
 def require_numbers(windows: Floats) -> None:
@@ -140,12 +140,12 @@ def require_numbers(windows: Floats) -> None:
 
 
 class _Stft:
-    """Short-time Fourier transform summed into bands: one frame is a quarter of the window, so that it holds
-    one period of the lowest frequency.
+    """Short-time Fourier transform summed into bands: one frame is half of the window, so that it holds two
+    periods of the lowest frequency, and lines beside a tone stay apart from it.
     """
 
     def __init__(self, frequencies: NDArray[np.float64], fs_hz: float, rows: int, size: int) -> None:
-        self._frame = max(8, rows // 4)
+        self._frame = rows // 2
         self._hop = max(1, min(rows // size, self._frame // 4))
         self._length = fft.next_fast_len(self._frame, real=True)
         bell = np.hanning(self._frame + 2)[1:-1]
@@ -173,7 +173,7 @@ class _Stft:
         spectrum = fft.rfft(frames * self._bell, n=self._length, axis=3)  # (n, A, frames, F)
         power = spectrum.real**2 + spectrum.imag**2
         bands = np.matmul(power, self._bands)  # (n, A, frames, B)
-        return np.matmul(bands.transpose(0, 1, 3, 2), self._over_time)
+        return np.asarray(np.matmul(bands.transpose(0, 1, 3, 2), self._over_time))
 
 
 @dataclass(frozen=True)
@@ -255,4 +255,4 @@ class Standard:
     def apply(self, images: Floats) -> Floats:
         """Standardise (..., A, S, S) images, cut at +-6."""
         moved = (images - self.mean[..., None]) / self.spread[..., None]
-        return np.clip(moved, -CLIP, CLIP)
+        return np.asarray(np.clip(moved, -CLIP, CLIP))

@@ -11,8 +11,8 @@ G blocks per side, d numbers of an embedding.
 
 from __future__ import annotations
 
-import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,28 +21,48 @@ import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from transformers import SwinConfig, SwinForMaskedImageModeling
 
+from nightforge.anomaly.model_folder import (
+    ARCHITECTURE,
+    PROFILE,
+    RECIPE,
+    TRAINED_BY,
+    WEIGHTS,
+    decoded,
+    digest,
+    load_strictly,
+    require_same,
+)
 from nightforge.anomaly.recording import Profile
 from nightforge.anomaly.scalogram import Scalogram, Standard
 from nightforge.config.anomaly import SwinMae
-from nightforge.core.atomic import read_bytes, read_json, sha256_text, write_bytes, write_json
-from nightforge.core.errors import BadDataError, InputError, NumericError
+from nightforge.core.atomic import read_json, sha256_text, write_bytes, write_json
+from nightforge.core.errors import InputError, NumericError
 from nightforge.core.versions import read_manifest
 
+STREAM = "swinmae"
 PATCH = 4  # pixels of a patch's side, as the mask grid of the model has it
-WEIGHTS, ARCHITECTURE, PROFILE, SCALE, RECIPE = (
-    "model.safetensors",
-    "config.json",
-    "profile.json",
-    "image_scale.json",
-    "recipe.json",
+SCALE = "image_scale.json"
+_AGAIN = f"{TRAINED_BY[STREAM]} --force"
+_AT_ONCE = 16  # images per forward pass in scoring
+# what of an architecture changes the numbers that come out
+_SIZES = (
+    "image_size",
+    "patch_size",
+    "num_channels",
+    "embed_dim",
+    "depths",
+    "num_heads",
+    "window_size",
+    "mlp_ratio",
+    "qkv_bias",
+    "hidden_act",
+    "use_absolute_embeddings",
+    "layer_norm_eps",
+    "encoder_stride",
 )
-_TRAIN = "python scripts/23_train_swin_mim.py"
-_AT_ONCE = 64  # images per forward pass in scoring
-
 Floats = NDArray[np.float32]
 
 
@@ -64,7 +84,7 @@ def architecture(settings: SwinMae, axes: int) -> SwinConfig:
     return made
 
 
-def _require_sizes(made: SwinConfig) -> None:
+def _require_sizes(made: Any) -> None:
     """Refuse what transformers would build all the same and fail on later, or not at all (facts 3.2)."""
     stages = len(made.depths)
     if made.encoder_stride != made.patch_size * 2 ** (stages - 1):
@@ -134,7 +154,7 @@ class SwinEncoder:
     scalogram: Scalogram
     standard: Standard
     hash: str
-    stream: str = "swinmae"
+    stream: str = STREAM
     name: str = "swin-mim"
 
     @property
@@ -153,13 +173,13 @@ class SwinEncoder:
 
     @torch.inference_mode()
     def embed(self, windows: Floats) -> NDArray[np.float64]:
-        """(n, T, A) in physical units, holes filled -> (n, d). Bit-identical on a CPU.
+        """(n, T, A) in physical units, holes filled -> (n, d). Bit-identical between calls.
 
         Raises BadDataError for a value that is not a number, NumericError when an embedding is not one.
         """
         made = [
-            self.model.swin(part).last_hidden_state.double().mean(dim=1).cpu().numpy()
-            for part in self._parts(windows)
+            self.model.swin(part).last_hidden_state[:count].double().mean(dim=1).numpy()
+            for part, count in self._parts(windows)
         ]
         found = np.concatenate(made) if made else np.empty((0, self.model.swin.num_features))
         if not np.isfinite(found).all():
@@ -171,78 +191,82 @@ class SwinEncoder:
         """Return the mean error of rebuilding each block while it is hidden. (n, T, A) -> (n, A, G, G), band
         (low first) by time.
         """
-        block = self.settings.model.patch_size
-        grid = grid_of(self.settings)
-        masks = checkerboards(grid, block).to(self.model.device)
+        grid, block = grid_of(self.settings), self.settings.model.patch_size
+        masks = checkerboards(grid, block)
+        side = self.settings.image.size // PATCH
         made = []
-        for part in self._parts(windows):
+        for part, count in self._parts(windows):
             error = torch.zeros_like(part)
             for mask in masks:
                 rebuilt = self.model(part, bool_masked_pos=mask.expand(len(part), -1)).reconstruction
-                side = part.shape[-1] // PATCH
                 pixels = mask.reshape(side, side).repeat_interleave(PATCH, 0).repeat_interleave(PATCH, 1)
                 error += (part - rebuilt).abs() * pixels
-            blocks = error.double().reshape(len(part), -1, grid, block, grid, block).mean(dim=(3, 5))
-            made.append(blocks.cpu().numpy())
+            cells = error[:count].double().reshape(count, -1, grid, block, grid, block)
+            made.append(cells.mean(dim=(3, 5)).numpy())
         return np.concatenate(made) if made else np.empty((0, len(self.profile.channels), grid, grid))
 
     def attribute(self, windows: Floats) -> NDArray[np.float64]:
         """Return the mean error of rebuilding each axis. (n, T, A) -> (n, A)"""
-        return self.blame(windows).mean(axis=(2, 3))
+        return np.asarray(self.blame(windows).mean(axis=(2, 3)))
 
-    def _parts(self, windows: Floats) -> list[torch.Tensor]:
-        images = torch.from_numpy(self.images(windows))
-        return [part.to(self.model.device) for part in images.split(_AT_ONCE) if len(part)]
+    def _parts(self, windows: Floats) -> Iterator[tuple[torch.Tensor, int]]:
+        """Yield images in batches of always the same size, and how many of each count: the sums of a matrix
+        product may differ in their last bit with its size.
+        """
+        for first in range(0, len(windows), _AT_ONCE):
+            images = self.images(windows[first : first + _AT_ONCE])
+            padded = np.zeros((_AT_ONCE, *images.shape[1:]), dtype=np.float32)
+            padded[: len(images)] = images
+            yield torch.from_numpy(padded), len(images)
 
 
-def window_rows(settings: SwinMae, profile: Profile) -> int:
-    """Return the samples of a window at the rate the training data have."""
+def transform_of(settings: SwinMae, profile: Profile) -> Scalogram:
+    """Return the transform for windows at the rate of the training data."""
     if profile.fs_hz is None:
         raise InputError(
             "the channel profile of the vibration stream has no sampling rate",
             next_command="python scripts/21_check_sensor_data.py",
         )
-    return round(settings.data.win_sec * profile.fs_hz)
+    return Scalogram(settings, profile.fs_hz, round(settings.data.win_sec * profile.fs_hz))
 
 
 def freeze(
     model: SwinForMaskedImageModeling, settings: SwinMae, profile: Profile, standard: Standard
 ) -> SwinEncoder:
-    """Put a network to use: evaluation mode, float32, on the GPU where there is one and it is preferred."""
-    scalogram = Scalogram(settings, profile.fs_hz or 0.0, window_rows(settings, profile))
+    """Put a network to use: evaluation mode, float32, on the CPU, where it is fast enough and exact."""
+    scalogram = transform_of(settings, profile)
+    network: Any = model
+    network.to("cpu", torch.float32).eval()
     parts = {
-        "weights": _digest({name: t.numpy(force=True) for name, t in model.state_dict().items()}),
-        "scale": _digest({"mean": standard.mean, "spread": standard.spread}),
+        "weights": digest({name: value.numpy(force=True) for name, value in model.state_dict().items()}),
+        "scale": digest({"mean": standard.mean, "spread": standard.spread}),
         "architecture": _sizes(model.config),
         "transform": scalogram.facts,
         "profile": profile.hash,
     }
-    digest = sha256_text(json.dumps(parts, sort_keys=True))[:16]
-    on_gpu = settings.device.prefer_cuda and torch.cuda.is_available()
-    model = model.float().eval().to("cuda" if on_gpu else "cpu")
-    return SwinEncoder(settings, profile, model, scalogram, standard, digest)
+    made = sha256_text(json.dumps(parts, sort_keys=True))[:16]
+    return SwinEncoder(settings, profile, model, scalogram, standard, made)
 
 
 def untrained_encoder(settings: SwinMae, profile: Profile, seed: int, windows: Floats) -> SwinEncoder:
     """Return the control of every benchmark: random weights, image scaling fitted on normal training
     `windows` (n, T, A) as for the trained one.
     """
-    scalogram = Scalogram(settings, profile.fs_hz or 0.0, window_rows(settings, profile))
+    scalogram = transform_of(settings, profile)
     model = build(settings, len(profile.channels), seed)
     return freeze(model, settings, profile, Standard.fit([scalogram.images(windows)]))
 
 
 def save(encoder: SwinEncoder, folder: Path) -> None:
     """Write weights, architecture, profile, image scaling and recipe into `folder`; no manifest yet."""
-    state = {name: value.contiguous().cpu() for name, value in encoder.model.state_dict().items()}
+    state = {name: value.contiguous() for name, value in encoder.model.state_dict().items()}
     save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
-    write_json(folder / ARCHITECTURE, _sizes(encoder.model.config) | {"model_type": "swin"})
-    write_bytes(folder / PROFILE, msgspec.json.encode(encoder.profile))
+    kind = {"model_type": "swin", "architectures": ["SwinForMaskedImageModeling"]}
+    write_json(folder / ARCHITECTURE, _sizes(encoder.model.config) | kind)
+    write_bytes(folder / PROFILE, msgspec.json.format(msgspec.json.encode(encoder.profile), indent=2))
     scale = {"mean": encoder.standard.mean.tolist(), "spread": encoder.standard.spread.tolist()}
-    write_json(
-        folder / SCALE, {"schema_version": 1, "transform": encoder.scalogram.facts, **scale}, indent=None
-    )
-    write_json(folder / RECIPE, msgspec.to_builtins(encoder.settings))
+    write_json(folder / SCALE, {"schema_version": 1, "transform": encoder.scalogram.facts, **scale}, None)
+    write_bytes(folder / RECIPE, msgspec.json.format(msgspec.json.encode(encoder.settings), indent=2))
 
 
 def load_encoder(folder: Path) -> SwinEncoder:
@@ -252,11 +276,11 @@ def load_encoder(folder: Path) -> SwinEncoder:
     recipe, when a weight is missing, left over or of another shape, or when the hash is not the manifest's.
     """
     manifest = read_manifest(folder, check_hashes=True)
-    settings = _decoded(folder / RECIPE, SwinMae)
-    profile = _decoded(folder / PROFILE, Profile)
+    settings = decoded(folder / RECIPE, SwinMae, _AGAIN)
+    profile = decoded(folder / PROFILE, Profile, _AGAIN)
     model = build(settings, len(profile.channels), seed=0)  # every weight is replaced below
-    _require_same(folder / ARCHITECTURE, read_json(folder / ARCHITECTURE), _sizes(model.config))
-    _load_strictly(model, folder / WEIGHTS)
+    require_same(folder / ARCHITECTURE, read_json(folder / ARCHITECTURE), _sizes(model.config), _AGAIN)
+    load_strictly(model, folder / WEIGHTS, _AGAIN)
     scale = read_json(folder / SCALE)
     standard = Standard(*(np.asarray(scale[name], dtype=np.float32) for name in ("mean", "spread")))
     encoder = freeze(model, settings, profile, standard)
@@ -264,66 +288,11 @@ def load_encoder(folder: Path) -> SwinEncoder:
         raise InputError(
             f"{folder} says model_hash {manifest.get('model_hash')}, its content gives {encoder.hash}; the "
             "files are not of one training",
-            next_command=f"{_TRAIN} --force",
+            next_command=_AGAIN,
         )
     return encoder
 
 
-def _load_strictly(model: SwinForMaskedImageModeling, path: Path) -> None:
-    try:
-        state = load_file(path)
-    except SafetensorError as error:
-        raise BadDataError(
-            f"{path} is not a weights file ({error})", next_command=f"{_TRAIN} --force"
-        ) from error
-    wanted = model.state_dict()
-    wrong = sorted(wanted.keys() ^ state.keys())
-    wrong += [name for name in wanted.keys() & state.keys() if wanted[name].shape != state[name].shape]
-    if wrong:
-        raise InputError(
-            f"{path}: {len(wrong)} weights are missing, left over or of another shape, first {wrong[0]}; "
-            "nothing is loaded in part",
-            next_command=f"{_TRAIN} --force",
-        )
-    model.load_state_dict(state, strict=True)
-
-
-def _require_same(path: Path, found: Any, wanted: dict[str, Any]) -> None:
-    different = [name for name, value in wanted.items() if found.get(name) != value]
-    if different:
-        name = different[0]
-        raise InputError(
-            f"{path}: {name} is {found.get(name)}, the recipe beside it makes {wanted[name]}; the files are "
-            "not of one training",
-            next_command=f"{_TRAIN} --force",
-        )
-
-
-def _decoded(path: Path, kind: Any) -> Any:
-    try:
-        return msgspec.json.decode(read_bytes(path), type=kind)
-    except (FileNotFoundError, msgspec.DecodeError) as error:
-        raise InputError(f"{path} cannot be read ({error})", next_command=f"{_TRAIN} --force") from error
-
-
 def _sizes(made: SwinConfig) -> dict[str, Any]:
-    """Everything of an architecture that changes what the network computes."""
-    names = ("image_size", "patch_size", "num_channels", "embed_dim", "depths", "num_heads", "window_size")
-    more = (
-        "mlp_ratio",
-        "qkv_bias",
-        "hidden_act",
-        "use_absolute_embeddings",
-        "layer_norm_eps",
-        "encoder_stride",
-    )
-    values = {name: getattr(made, name) for name in (*names, *more)}
-    return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
-
-
-def _digest(arrays: dict[str, NDArray[Any]]) -> str:
-    found = hashlib.sha256()
-    for name in sorted(arrays):
-        found.update(f"{name} {arrays[name].shape} {arrays[name].dtype}".encode())
-        found.update(np.ascontiguousarray(arrays[name]).tobytes())
-    return found.hexdigest()
+    values = {name: getattr(made, name) for name in _SIZES}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}

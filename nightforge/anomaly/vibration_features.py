@@ -1,8 +1,8 @@
 """Classic features of vibration windows: how strong, how peaked, and where in the spectrum.
 
-Per axis: logarithm of the root mean square, kurtosis, crest factor, and the power spectral density in
-logarithmic bands (Welch 1967). The mean of the window is removed first, so that gravity and offsets do not
-count. These are the features that the detectors `features`, `pca` and `iforest` see (facts 4.1).
+Per axis: logarithm of the root mean square, kurtosis and crest factor as log(1 + value), and the logarithm of
+the power spectral density in logarithmic bands (Welch 1967). The mean of the window is removed first, so that
+gravity and offsets do not count. The detectors `features`, `pca` and `iforest` see these (facts 4.1).
 
 Letters: n windows, T samples, A axes, B bands, F features.
 """
@@ -17,7 +17,6 @@ from nightforge.anomaly.scalogram import PERIODS, TOP, require_numbers
 
 BANDS = 16
 _LEAST_POWER = 1e-30  # the logarithm of an axis that stands still
-_LEAST_BINS = 8  # of the spectrum: fewer cannot fill any band
 
 
 def feature_names(channels: tuple[str, ...], fs_hz: float, rows: int) -> tuple[str, ...]:
@@ -58,8 +57,7 @@ def _band_powers(x: NDArray[np.float64], fs_hz: float) -> NDArray[np.float64]:
     the bins around it.
     """
     rows = x.shape[2]
-    length = max(min(rows, 2 * _LEAST_BINS), rows // 2)
-    bins, density = signal.welch(x, fs_hz, nperseg=length, axis=2)
+    bins, density = signal.welch(x, fs_hz, nperseg=rows // 2, axis=2)
     edges = band_edges(fs_hz, rows) / (bins[1] - bins[0]) + 0.5  # bin k covers [k, k + 1) here
     left = np.maximum(np.arange(len(bins))[:, None], edges[None, :-1])
     right = np.minimum(np.arange(1, len(bins) + 1)[:, None], edges[None, 1:])

@@ -210,14 +210,14 @@ class Transform(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Image(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The image a vibration window becomes."""
 
-    size: Annotated[Count, doc("pixels of its side")] = 64
+    size: Annotated[Count, doc("pixels of its side")] = 32
 
 
 class VibrationModel(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Swin masked-image model: square blocks of the image are hidden and rebuilt."""
 
     mask_ratio: Annotated[Positive, doc("share of the blocks hidden in training")] = 0.6
-    patch_size: Annotated[Count, doc("side of a hidden block, pixels")] = 8
+    patch_size: Annotated[Count, doc("side of a hidden block, pixels")] = 4
     embed_dim: Annotated[Count, doc("width of the first stage")] = 24
     depths: Annotated[tuple[Count, ...], doc("layers per stage")] = (2, 2)
     num_heads: Annotated[tuple[Count, ...], doc("attention heads per stage")] = (2, 4)
@@ -273,7 +273,9 @@ class SwinMae(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     image: Image = msgspec.field(default_factory=Image)
     model: VibrationModel = msgspec.field(default_factory=VibrationModel)
     training: AnomalyTraining = msgspec.field(
-        default_factory=lambda: AnomalyTraining(max_steps=600, batch_size=32)
+        default_factory=lambda: AnomalyTraining(
+            epochs=1000, max_steps=1500, batch_size=32, lr=2e-3, eval_steps=250, save_steps=250
+        )
     )
 
 
