@@ -39,8 +39,8 @@ config = load_config(project, None, ["swinmae.enabled=false"], None)
 start, cpu = time.monotonic(), time.process_time()
 result = prepare(config, project, Silent(), lambda: False)["patchtst"]
 used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(json.dumps({"rows": result["rows"], "wall_s": time.monotonic() - start, "cpu_s": time.process_time() - cpu,
-                  "max_mib": used / 1024}))
+found = {"wall_s": time.monotonic() - start, "cpu_s": time.process_time() - cpu, "max_mib": used / 1024}
+print(json.dumps({"rows": result["rows"], **found}))
 """
 
 
@@ -79,8 +79,8 @@ def main() -> None:
         started = time.monotonic()
         found = measure(rows)
         print(
-            f"{rows:>11,} rows x {CHANNELS}: {found['wall_s']:.0f} s ({found['cpu_s']:.0f} s of processor time, "
-            f"{rows / found['cpu_s']:,.0f} rows/s), at most {found['max_mib']:,.0f} MiB; "
+            f"{rows:>11,} rows x {CHANNELS}: {found['wall_s']:.0f} s "
+            f"({found['cpu_s']:.0f} s of processor time, {rows / found['cpu_s']:,.0f} rows/s), at most {found['max_mib']:,.0f} MiB; "
             f"with writing the table {time.monotonic() - started:.0f} s",
             flush=True,
         )

@@ -10,7 +10,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +20,21 @@ from nightforge.anomaly import split
 from nightforge.anomaly.channels import fix_channels, hold
 from nightforge.anomaly.holes import unusable
 from nightforge.anomaly.importing import import_file
-from nightforge.anomaly.prepared import pieces
+from nightforge.anomaly.preparation import (
+    Env,
+    Job,
+    allow_dropped_channels,
+    job_of,
+    refuse_empty_parts,
+    refuse_none,
+)
 from nightforge.anomaly.profiles import Fitted, fit_profile
 from nightforge.anomaly.quality import FileQuality, counted
 from nightforge.anomaly.quality_report import write_report
 from nightforge.anomaly.quality_rules import judge, judge_alone
 from nightforge.anomaly.readers import Source
-from nightforge.anomaly.recording import PARTS, STREAMS
-from nightforge.anomaly.sources import Located, locate
+from nightforge.anomaly.recording import STREAMS
+from nightforge.anomaly.sources import locate
 from nightforge.anomaly.storage import DataSet, Entry, Stored, load, put_aside, write_set
 from nightforge.config import Config
 from nightforge.config.anomaly import PatchTst, SwinMae
@@ -36,44 +42,6 @@ from nightforge.core.clock import utc_now
 from nightforge.core.errors import InputError, StoppedError
 from nightforge.core.paths import Project
 from nightforge.core.reporting import Report
-
-SHOWN = 5  # dropped files named in an error; the report has all of them
-
-
-@dataclass(frozen=True)
-class Env:
-    """What all streams share."""
-
-    config: Config
-    project: Project
-    report: Report
-    should_stop: Callable[[], bool]
-    run_id: str
-    opened: ExitStack
-
-
-@dataclass
-class Job:
-    """One stream on its way through the stage."""
-
-    stream: str
-    settings: PatchTst | SwinMae
-    plan: split.Shares
-    folder: Path  # data/anomaly/<fdc|vib>
-    report_path: Path  # without suffix
-    located: Located = field(default_factory=lambda: Located((), (), ""))
-    files: list[FileQuality] = field(default_factory=list)
-    dropped_channels: list[dict[str, str]] = field(default_factory=list)
-    channels: tuple[str, ...] = ()
-    train: list[Stored] = field(default_factory=list)
-    score: list[Stored] = field(default_factory=list)
-    test: list[Entry] = field(default_factory=list)  # to be judged where no files were brought for it
-    fitted: Fitted | None = None
-    hashes: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def work(self) -> Path:
-        return self.folder / ".work"
 
 
 def prepare(
@@ -89,7 +57,7 @@ def prepare(
     InputError (exit 2) naming files and numbers when nothing usable is left; older data sets then stay.
     """
     name = run_id or f"by-hand-{utc_now()[:19].replace(':', '').replace('-', '')}Z"
-    jobs = [_job(stream, config, project) for stream in STREAMS if getattr(config, stream).enabled]
+    jobs = [job_of(stream, config, project) for stream in STREAMS if getattr(config, stream).enabled]
     with ExitStack() as opened:
         env = Env(config, project, report, should_stop, name, opened)
         for job in jobs:
@@ -103,23 +71,6 @@ def prepare(
         for job in jobs:
             _write_report(env, job)
     return {job.stream: _result(job) for job in jobs}
-
-
-def _job(stream: str, config: Config, project: Project) -> Job:
-    settings: PatchTst | SwinMae = getattr(config, stream)
-    shares = split.shares_of(
-        settings.data.train_ratio, settings.data.val_ratio, settings.data.calibrate_ratio
-    )
-    if isinstance(settings, PatchTst):
-        window = settings.data.seq_len
-        plan = split.Shares(shares, window, window + config.anomaly.lags)
-    else:
-        window = max(1, round(settings.data.win_sec * settings.data.fs))
-        plan = split.Shares(shares, window, window)
-    name = STREAMS[stream]
-    return Job(
-        stream, settings, plan, project.anomaly_data / name, project.anomaly_results / "quality" / name
-    )
 
 
 def _step(
@@ -178,6 +129,9 @@ def _import(env: Env, job: Job, sources: Sequence[Source], part: str) -> list[St
         imported = import_file(source, job.settings, quality, tick)
         if imported is not None:
             masked = unusable(imported.recording.values, needs_all=job.stream == "swinmae")
+            if masked:
+                count = counted(sum(b - a for a, b in masked), "row")
+                quality.actions.append(f"{count} masked in {counted(len(masked), 'place')}: not measured")
             array = job.work / f"{part}-{number:05d}.npz"
             result.append(put_aside(imported, quality, masked, array))
         env.report.progress(number + 1, len(sources), f"{job.stream} files")
@@ -189,17 +143,17 @@ def _check_train(env: Env, job: Job) -> None:
     usable = _kept(job.train)
     job.channels, job.dropped_channels = fix_channels(usable)
     dropped = [entry["name"] for entry in job.dropped_channels]
-    _allow_dropped_channels(job)
+    allow_dropped_channels(job)
     usable = [stored for stored in usable if hold(stored, job.channels, dropped)]
     for stored in usable:
         judge_alone(load(stored, job.channels)[0], job.settings, stored.quality)
     usable = _in_order(_kept(usable))
-    _refuse_none(job, usable, "train")
+    refuse_none(job, usable, "train")
     splits = split.divide([stored.rows for stored in usable], job.plan, job.stream == "swinmae")
     entries = [Entry(stored, found) for stored, found in zip(usable, splits, strict=True)]
     for entry in entries:
         _record_split(entry)
-    _refuse_empty_parts(job, entries)
+    refuse_empty_parts(job, entries)
     blocks = _training_blocks(job, entries)
     job.fitted = _fit(job, entries, blocks)
     for stored in usable:
@@ -222,17 +176,6 @@ def _kept(files: Sequence[Stored]) -> list[Stored]:
     return [stored for stored in files if stored.quality.decision == "keep"]
 
 
-def _allow_dropped_channels(job: Job) -> None:
-    settings = job.settings
-    if not isinstance(settings, PatchTst) or settings.dqvl.drop_channels or not job.dropped_channels:
-        return
-    words = "; ".join(f"{entry['name']!r}: {entry['reason']}" for entry in job.dropped_channels)
-    raise InputError(
-        f"{job.stream}: columns that are no channels: {words}",
-        next_command="--set patchtst.dqvl.drop_channels=true leaves them out; or correct the files",
-    )
-
-
 def _in_order(files: list[Stored]) -> list[Stored]:
     """By time where every file tells it, else by name as found."""
     if all(stored.epoch and stored.first_time is not None for stored in files):
@@ -240,54 +183,11 @@ def _in_order(files: list[Stored]) -> list[Stored]:
     return files
 
 
-def _refuse_none(job: Job, usable: Sequence[Stored], part: str) -> None:
-    if usable and job.channels:
-        return
-    files = [quality for quality in job.files if quality.part == part]
-    named = "; ".join(
-        f"{quality.file_id}: {quality.hard_fails[0]}" for quality in files[:SHOWN] if quality.hard_fails
-    )
-    more = f"; and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
-    what = "training file" if part == "train" else "file"
-    raise InputError(
-        f"{job.stream}: every one of {counted(len(files), what)} was dropped: "
-        f"{named or 'they share no channel'}{more}",
-        next_command=f"read {job.report_path}.html, correct the files, and start again",
-    )
-
-
 def _record_split(entry: Entry) -> None:
     quality = entry.stored.quality
     quality.state = entry.split.state
     if entry.split.note:
         quality.warnings.append(entry.split.note)
-
-
-def _refuse_empty_parts(job: Job, entries: Sequence[Entry]) -> None:
-    """Training, validation and calibration need a window each; the test part only where it is judged."""
-    needed = PARTS if not job.located.score else PARTS[:3]
-    longest = {part: max(_longest_piece(entry, part) for entry in entries) for part in needed}
-    empty = [part for part in needed if longest[part] < job.plan.window_rows]
-    if not empty:
-        return
-    rows = max(entry.stored.rows for entry in entries)
-    shares = ", ".join(f"{part} {share:.2f}" for part, share in zip(PARTS, job.plan.shares, strict=True))
-    raise InputError(
-        f"{job.stream}: no window for the part {', '.join(empty)}. {counted(len(entries), 'file')}, "
-        f"the longest with {rows} rows; window {job.plan.window_rows} rows, gap {job.plan.gap_rows}, "
-        f"shares {shares}: a file without gaps in time needs {split.rows_needed(job.plan)} rows",
-        next_command=f"bring longer files, or shorten the window ({_window_key(job)}), or change the shares",
-    )
-
-
-def _longest_piece(entry: Entry, part: str) -> int:
-    """Rows of the longest stretch of a part that no gap in time and no masked row cuts."""
-    first, end = entry.split.ranges.get(part, (0, 0))
-    return max((b - a for a, b in pieces(first, end, entry.stored.breaks, entry.stored.masked)), default=0)
-
-
-def _window_key(job: Job) -> str:
-    return "patchtst.data.seq_len" if job.stream == "patchtst" else "swinmae.data.win_sec"
 
 
 def _training_blocks(job: Job, entries: Sequence[Entry]) -> list[NDArray[np.float32]]:
@@ -304,7 +204,7 @@ def _training_blocks(job: Job, entries: Sequence[Entry]) -> list[NDArray[np.floa
     if job.stream == "swinmae" or not measured.any():
         raise InputError(f"{job.stream}: no value of {', '.join(lost)} in the training rows")
     job.dropped_channels += [{"name": name, "reason": "no value in the training rows"} for name in lost]
-    _allow_dropped_channels(job)
+    allow_dropped_channels(job)
     job.channels = tuple(name for name in job.channels if name not in lost)
     return [np.ascontiguousarray(block[:, measured]) for block in blocks]
 
@@ -338,7 +238,7 @@ def _check_score(env: Env, job: Job) -> None:
         source = "test part of the training files"
     else:
         entries = [Entry(stored, _whole(stored, job.plan)) for stored in _usable_score(job)]
-        _refuse_none(job, [entry.stored for entry in entries], "score")
+        refuse_none(job, [entry.stored for entry in entries], "score")
         for entry in entries:
             _record_split(entry)
         source = job.located.source

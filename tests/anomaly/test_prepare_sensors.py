@@ -99,6 +99,7 @@ def test_a_short_hole_is_bridged_and_a_long_one_takes_the_fill_value(project: Pr
     prepared = train_set(project)
     first, second = prepared.segments("train")
     assert (len(first.values), second.first_row) == (100, 120)  # nothing was measured in between
+    assert of_file(project, "a.csv")["actions"] == ["20 rows masked in 1 place: not measured"]
     line = np.linspace(frame.flow[9], frame.flow[13], 5)[1:-1]
     np.testing.assert_allclose(first.values[10:13, 0], line, rtol=1e-6)
     np.testing.assert_allclose(first.values[50:80, 0], prepared.profile.fill[0], rtol=1e-6)
