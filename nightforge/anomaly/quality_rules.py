@@ -43,7 +43,8 @@ def judge_alone(values: NDArray[np.float32], settings: PatchTst | SwinMae, quali
     used = quality.channels[: values.shape[1]]
     for record in used:
         if record["kind"] != "number":
-            quality.warnings.append(f"channel {record['name']!r} holds no number in this file")
+            found = quality.warnings if isinstance(settings, PatchTst) else quality.hard_fails
+            found.append(f"channel {record['name']!r} holds no number in this file")
         elif record["text_cells"]:
             quality.warnings.append(
                 f"channel {record['name']!r}: text in {counted(record['text_cells'], 'cell')}"
@@ -79,7 +80,8 @@ def _repeated_rows(values: NDArray[np.float32]) -> float:
 def _waveform(values: NDArray[np.float32], warn: VibrationWarn, quality: FileQuality) -> None:
     whole = np.isfinite(values).any(axis=0).all()
     rms = np.sqrt(np.nanmean(values.astype(np.float64) ** 2, axis=0)) if whole else None
-    flat = float((np.abs(np.diff(values, axis=0)) <= warn.flat_eps).mean()) if len(values) > 1 else 0.0
+    steps = np.abs(np.diff(values, axis=0))
+    flat = float((steps <= warn.flat_eps).mean(axis=0).max()) if len(steps) else 0.0
     clipped = max(record.get("clipped_ratio", 0.0) for record in quality.channels[: values.shape[1]])
     quality.metrics |= {
         "rms_per_axis": [float(v) for v in rms] if rms is not None else None,
@@ -92,7 +94,9 @@ def _waveform(values: NDArray[np.float32], warn: VibrationWarn, quality: FileQua
             f"outside {warn.rms_min:g} to {warn.rms_max:g}"
         )
     if flat > warn.flat_ratio:
-        quality.warnings.append(f"flat: {flat:.0%} of the steps stand still, more than {warn.flat_ratio:.0%}")
+        quality.warnings.append(
+            f"flat: an axis stands still in {flat:.0%} of its steps, more than {warn.flat_ratio:.0%}"
+        )
     if clipped > warn.clipping_ratio:
         quality.warnings.append(
             f"clipped: {clipped:.1%} of an axis lies at its extremes, more than {warn.clipping_ratio:.0%}"
