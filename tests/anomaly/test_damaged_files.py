@@ -13,6 +13,8 @@ from nightforge.core.errors import InputError
 from nightforge.core.paths import Project
 from tests.anomaly.prepare_fakes import of_file, run, sensors, waveform, write
 
+pytestmark = pytest.mark.slow  # whole imports, one per kind
+
 DROP, KEEP = "drop", "keep"
 # kind -> decision, and words that must be among the findings and actions
 SENSORS = {

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from nightforge.anomaly.prepared import Prepared, open_prepared
+from nightforge.anomaly.sources import GENERATED_FILES
 from nightforge.core.errors import BadDataError, ConfigError, InputError, StoppedError
 from nightforge.core.paths import Project
 from tests.anomaly.prepare_fakes import Remembering, of_file, quality, run, sensors, write
@@ -71,7 +72,7 @@ def test_the_same_files_and_settings_give_the_same_hash(project: Project) -> Non
 def test_generated_data_goes_the_same_way_and_is_said(project: Project) -> None:
     report = Remembering()
     result = run(project, "patchtst.data.total_steps=800", report=report)
-    assert result["source"] == "synthetic" and result["train_files"] == 4
+    assert result["source"] == "synthetic" and result["train_files"] == GENERATED_FILES
     assert any("synthetic" in text for text in report.messages)
     assert (project.anomaly_data / "synthetic/fdc/truth.json").is_file()
 

@@ -149,7 +149,7 @@ def test_a_long_file_read_in_pieces_is_the_same(monkeypatch: pytest.MonkeyPatch)
     assert whole.text == pieces.text == (0, 1)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     st.lists(st.lists(st.floats(-1e6, 1e6, width=32), min_size=2, max_size=2), min_size=1, max_size=8),
     st.sampled_from([(";", ","), (";", "."), ("\t", ","), ("\t", "."), (",", ".")]),

@@ -81,7 +81,7 @@ def test_an_undecided_day_and_month_is_said() -> None:
     assert "either way" in read(["05/02/2020 10:00:00", "05/02/2020 10:00:01"]).notes[0]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     st.lists(
         st.one_of(
