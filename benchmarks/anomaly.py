@@ -1,11 +1,11 @@
 """Figures of the anomaly track beside their goals: detection, calibration, attribution, speed.
 
 By hand  python benchmarks/anomaly.py --data ../shared/data [--only skab,tep,...] [--seeds 3] [--held-out]
-Reads    SKAB and TEP below --data (the other sections make their data themselves), benchmarks/anomaly_recipe.json
+Reads    SKAB and TEP below --data (other sections make their own data), benchmarks/anomaly_recipe.json
 Writes   tables on standard output, in Markdown
 
-Settings are chosen on SKAB valve1, TEP faults 1 to 10 and the generators only. --held-out judges SKAB valve2 and
-other, and TEP faults 11 to 21, and refuses while code or recipe differ from the last commit.
+Settings are chosen on SKAB valve1, TEP faults 1 to 10 and the generators only. --held-out judges SKAB valve2
+and other, and TEP faults 11 to 21, and refuses while code or recipe differ from the last commit.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Loaders of SKAB and TEP: read a folder the user names, whatever its sub-folders, and check shape and columns.
+"""Loaders of SKAB and TEP: read a folder the user names, at any depth, and check shape and columns.
 
 Neither set is part of the product. SKAB: waico/SKAB 0.9, GPL-3.0. TEP: Braatz group, University of Illinois.
 """
@@ -16,7 +16,7 @@ FIT_ROWS = 400  # of each SKAB file, all normal
 TEP_ONSET = 160  # row of each `_te` file at which its fault starts
 TEP_CHANNELS = 52
 HARD_FAULTS = (3, 9, 15)  # of TEP: practically undetectable
-_SKAB_COLUMNS = (
+SKAB_COLUMNS = (
     "Accelerometer1RMS",
     "Accelerometer2RMS",
     "Current",
@@ -50,7 +50,7 @@ def skab(folder: Path, held_out: bool) -> list[Series]:
     for path in sorted(folder.rglob("*.csv")):
         with path.open(encoding="utf-8") as file:
             head = file.readline().strip().split(";")
-        if head[:9] != ["datetime", *_SKAB_COLUMNS] or "anomaly" not in head:
+        if head[:9] != ["datetime", *SKAB_COLUMNS] or "anomaly" not in head:
             continue  # anomaly-free.csv, or not of this set
         if (path.parent.name == _SKAB_DEVELOPMENT) == held_out:
             continue
@@ -59,13 +59,15 @@ def skab(folder: Path, held_out: bool) -> list[Series]:
         if labels[:FIT_ROWS].any():
             print(f"left out: {path.parent.name}/{path.name}, its anomaly starts at row {labels.argmax()}")
             continue
-        values = frame[list(_SKAB_COLUMNS)].to_numpy(np.float64)
+        values = frame[list(SKAB_COLUMNS)].to_numpy(np.float64)
         if not np.isfinite(values).all() or len(values) <= FIT_ROWS or labels.all():
             raise BadDataError(f"{path}: expected more than {FIT_ROWS} rows of eight numbers")
         found.append(Series(f"{path.parent.name}/{path.stem}", values, labels, FIT_ROWS))
     if not found:
         which = "valve2 and other" if held_out else _SKAB_DEVELOPMENT
-        raise InputError(f"no SKAB file of {which} below {folder}; name the folder that holds them with --data")
+        raise InputError(
+            f"no SKAB file of {which} below {folder}; name the folder that holds them with --data"
+        )
     return found
 
 

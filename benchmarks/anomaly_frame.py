@@ -20,7 +20,12 @@ from nightforge.core.errors import ConfigError, InputError
 ROOT = Path(__file__).resolve().parents[1]
 RECIPE = ROOT / "benchmarks" / "anomaly_recipe.json"
 # what decides a figure: with changes to it that are not committed nothing held out may be looked at
-_FROZEN = ("benchmarks", "nightforge/anomaly", "nightforge/config/anomaly.py", "nightforge/ml/self_supervised.py")
+_FROZEN = (
+    "benchmarks",
+    "nightforge/anomaly",
+    "nightforge/config/anomaly.py",
+    "nightforge/ml/self_supervised.py",
+)
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "pandas", "torch", "transformers")
 
 

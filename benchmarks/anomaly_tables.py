@@ -7,20 +7,14 @@ over files. A window's score belongs to its last row. Values are scaled by the r
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from anomaly_data import (
-    HARD_FAULTS,
-    Series,
-    plain_profile,
-    segment,
-    skab,
-    tep,
-)
+from anomaly_data import HARD_FAULTS, plain_profile, segment, skab, tep
 from anomaly_frame import Quiet, Recipe, Results, spread, table
 
+from nightforge.anomaly.calibrated import cut_of
 from nightforge.anomaly.detectors import Detectors, Encoder
 from nightforge.anomaly.forest import Forest
 from nightforge.anomaly.metrics import auroc, average_precision
@@ -29,7 +23,7 @@ from nightforge.anomaly.patchtst import untrained_encoder
 from nightforge.anomaly.patchtst_training import train_on
 from nightforge.anomaly.pca import Pca, lagged
 from nightforge.anomaly.recording import Profile, window_starts
-from nightforge.anomaly.views import Cut, View
+from nightforge.anomaly.views import View
 from nightforge.anomaly.vus import vus_pr
 from nightforge.config import Config
 
@@ -39,7 +33,7 @@ Scores = dict[str, np.ndarray]  # method -> one score per row, NaN where it give
 @dataclass(frozen=True)
 class Case:
     """One file to judge. train: (rows, C) scaled normal rows; test: (T, C) scaled; labels: (T,), judged from
-    row `first` on. `train_in_test`: the train rows are the first of the test rows.
+    row `first` on.
     """
 
     name: str
@@ -66,7 +60,9 @@ def skab_section(data: Path, recipe: Recipe, seeds: int, results: Results, held_
         f"at least the best baseline of this run, {means[best][2]:.3f} ({best}); aim .935",
         means[f"{default}, trained"][2] >= means[best][2],
     )
-    results.add(f"{title}, the same with an untrained network", f"{means[f'{default}, untrained'][2]:.3f}", "told")
+    results.add(
+        f"{title}, the same with an untrained network", f"{means[f'{default}, untrained'][2]:.3f}", "told"
+    )
     results.add(
         f"{title}, PatchTST embedding alone, AUROC",
         spread(measured["patchtst, trained"][:, :, 0].mean(axis=1)),
@@ -176,7 +172,7 @@ def _product(case: Case, config: Config, encoder: Encoder, kind: str) -> Scores:
     """Score with the product's detectors, a window at every row; the untrained network also through other
     readouts of its embedding.
     """
-    cut = Cut(config.patchtst.data.seq_len, 1, config.anomaly.lags, config.anomaly.clip)
+    cut = replace(cut_of(config, encoder.stream, encoder.profile), stride=1)
     view = View(encoder.profile, cut)
     train, test = segment("train", case.train), segment("test", case.test)
     detectors = Detectors.fit([train], view, encoder, config.anomaly.seed)
