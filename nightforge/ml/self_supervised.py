@@ -30,6 +30,7 @@ from nightforge.ml.trainer import Saving, Start, Watchers, WholeTrainer, find_st
 METRICS = "metrics.jsonl"
 _MEMORY = "self_supervised.json"
 _BEST = "best.safetensors"
+_WEIGHTS = "model.safetensors"
 _LOG_STEPS = 10  # steps one logged training loss is the mean of
 _KEEP = 2  # checkpoints
 
@@ -153,8 +154,7 @@ class Memory:
             self.worse += 1
             return
         self.best_loss, self.best_step, self.worse = loss, step, 0
-        state = model.state_dict().items()
-        self.weights = {name: value.detach().to("cpu", copy=True).contiguous() for name, value in state}
+        self.weights = _plain(model)
 
 
 class MaskedTrainer(WholeTrainer):
@@ -195,6 +195,13 @@ class MaskedTrainer(WholeTrainer):
             logs["loss"] = math.fsum(self.memory.losses) / len(self.memory.losses)
             self.memory.losses.clear()
         super().log(logs, start_time)
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        """Write the weights alone: the library's own way shows a progress bar for each checkpoint."""
+        folder = Path(output_dir or str(self.args.output_dir))
+        folder.mkdir(parents=True, exist_ok=True)
+        trained: Any = self.model
+        save_file(_plain(trained), folder / _WEIGHTS, metadata={"format": "pt"})
 
     def add_to_checkpoint(self, folder: Path) -> None:
         self.memory.save(folder)
@@ -295,7 +302,7 @@ def fit(task: Task, plan: Plan, report: Report, should_stop: Callable[[], bool])
     started = time.monotonic()
     if start.checkpoint and (keep.exhausted or start.step >= trainer.args.max_steps):
         # Trained to the end before, but not put away: the Trainer would take one step more.
-        task.model.load_state_dict(load_file(start.checkpoint / "model.safetensors"))
+        task.model.load_state_dict(load_file(start.checkpoint / _WEIGHTS))
     else:
         run_training(trainer, start.checkpoint, plan.work_dir)
         watchers.judge(trainer)
@@ -317,6 +324,12 @@ def _lines_until(start: Start) -> list[dict[str, Any]]:
         return []
     state = json.loads((start.checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
     return metric_lines(state["log_history"])
+
+
+def _plain(model: torch.nn.Module) -> Batch:
+    """Copy all weights to the CPU."""
+    state = model.state_dict().items()
+    return {name: value.detach().to("cpu", copy=True).contiguous() for name, value in state}
 
 
 def _as_dataset(windows: Windows) -> Dataset[Any]:
