@@ -2,8 +2,8 @@
 
 Hidden blocks of a scalogram are rebuilt with an L1 loss and a one-layer decoder (SimMIM, Xie et al. 2022,
 arXiv:2111.09886) on a Swin transformer (Liu et al. 2021, arXiv:2103.14030). What judges a window is its
-embedding, the mean over the last map's positions with nothing hidden; the error of rebuilding says which axis
-is to blame. Scoring draws no random number (facts 3.2, 4.1).
+embedding with nothing hidden, the last map averaged over time but not over bands (docs/decisions/017); the
+error of rebuilding says which axis is to blame. Scoring draws no random number (facts 3.2, 4.1).
 
 Letters: n windows, T samples, A axes, S pixels of the image's side, P patches of 4 pixels per side,
 G blocks per side, d numbers of an embedding.
@@ -173,15 +173,18 @@ class SwinEncoder:
 
     @torch.inference_mode()
     def embed(self, windows: Floats) -> NDArray[np.float64]:
-        """(n, T, A) in physical units, holes filled -> (n, d). Bit-identical between calls.
+        """(n, T, A) in physical units, holes filled -> (n, d): the last map averaged over time, one row of
+        bands after the other. Bit-identical between calls.
 
         Raises BadDataError for a value that is not a number, NumericError when an embedding is not one.
         """
-        made = [
-            self.model.swin(part).last_hidden_state[:count].double().mean(dim=1).numpy()
-            for part, count in self._parts(windows)
-        ]
-        found = np.concatenate(made) if made else np.empty((0, self.model.swin.num_features))
+        width = self.model.swin.num_features
+        side = self.settings.image.size // self.model.config.encoder_stride
+        made = []
+        for part, count in self._parts(windows):
+            last = self.model.swin(part).last_hidden_state[:count].double()
+            made.append(last.reshape(count, side, side, width).mean(dim=2).flatten(1).numpy())
+        found = np.concatenate(made) if made else np.empty((0, side * width))
         if not np.isfinite(found).all():
             raise NumericError("the Swin model gave an embedding that is not a number; train it again")
         return found

@@ -1,7 +1,7 @@
 """Stage 23: train the Swin masked-image model on the normal vibration that stage 21 prepared.
 
-Windows begin every eighth of their length. Their images are computed once and kept on disk; checkpoints live outside the run, keyed by
-data and settings, so any later start finds both.
+Windows begin every eighth of their length. Their images are computed once and kept on disk; checkpoints live
+outside the run, keyed by data and settings, so any later start finds both.
 """
 
 from __future__ import annotations
