@@ -151,7 +151,10 @@ class Writer:
                 self._json.write(self._separator + json.dumps(dict(zip(FIELDS, record, strict=True))))
                 self._separator = ",\n"
 
-    def close(self) -> None:
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, *error: object) -> None:
         """Finish both files."""
         self._json.write('\n], "summary": ' + json.dumps(self.totals.told()) + "}\n")
         self._json.close()

@@ -148,29 +148,23 @@ def _stream(env: Env, stream: str) -> dict[str, Any]:
     batch = _open(env, stream)
     env.report.phase("25.2", f"{stream}: score {len(batch.segments)} segments with {batch.detector}")
     counts = [len(batch.calibration.detectors.view.starts(segment)) for segment in batch.segments]
-    writer = Writer(env.folder, stream, batch.limits, sum(counts))
     chart, realised = Chart(sum(counts)), _truth(env.project, batch)
     events: list[dict[str, Any]] = []
-    first = done = 0
-    for _, group in groupby(batch.segments, key=lambda segment: segment.file_id):
-        tracks: list[Judged] = []
-        for segment in group:
-            if env.should_stop():
-                raise StoppedError(
-                    "stopped between two segments; no decision was written", next_command=AGAIN
-                )
-            tracks.append(_judged(batch, segment, first))
-            first += len(tracks[-1].track.scores)
-            done += 1
-            env.report.progress(done, len(batch.segments), "segments")
-        for judged in tracks:
-            writer.write(judged)
-            chart.add(judged)
-            if realised:
-                realised.add(judged)
-        for stretch in find_events([judged.track for judged in tracks], env.config.anomaly.events):
-            events.append(_event(batch, stretch, tracks, len(events)))
-    writer.close()
+    first = 0
+    with Writer(env.folder, stream, batch.limits, sum(counts)) as writer:
+        for _, group in groupby(batch.segments, key=lambda segment: segment.file_id):
+            tracks: list[Judged] = []
+            for segment in group:
+                tracks.append(_judged(env, batch, segment, first))
+                first += len(tracks[-1].track.scores)
+                env.report.progress(first, sum(counts), f"{stream} windows")
+            for judged in tracks:
+                writer.write(judged)
+                chart.add(judged)
+                if realised:
+                    realised.add(judged)
+            for stretch in find_events([judged.track for judged in tracks], env.config.anomaly.events):
+                events.append(_event(batch, stretch, tracks, len(events)))
     block = _block(env, batch, writer.totals.told() | {"events": len(events)}, events)
     if realised:
         block["realised"] = realised.told(events)
@@ -226,7 +220,9 @@ def _truth(project: Project, batch: Batch) -> Realised | None:
     return Realised.read(path) if made and path.is_file() else None
 
 
-def _judged(batch: Batch, segment: Segment, first: int) -> Judged:
+def _judged(env: Env, batch: Batch, segment: Segment, first: int) -> Judged:
+    if env.should_stop():
+        raise StoppedError("stopped between two segments; no decision was written", next_command=AGAIN)
     calibration, view = batch.calibration, batch.calibration.detectors.view
     starts = view.starts(segment)
     scores = calibration.detectors.score(segment, batch.compared)
