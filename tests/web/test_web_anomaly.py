@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 from links import make_link
-from web_sites import RUN_ID, Answer, Site, ask, make_project, overview, recorded, serving, talk
+from web_sites import RUN_ID, Answer, Site, ask, begin, make_project, overview, recorded, serving, talk
 
 from nightforge.core.atomic import write_json, write_text
 from nightforge.core.paths import Project
 from nightforge.web.anomaly_data import ARTIFACTS
+from nightforge.web.changes import ACTIONS
 from nightforge.web.project_data import FILE_LIMIT
 
 LABEL = RUN_ID
@@ -267,3 +268,28 @@ def test_a_result_that_is_a_link_is_not_followed(site: Site, artifact: str) -> N
         answer = ask(site, address)
         assert "secret" not in answer.body or address.rpartition("/")[2] != artifact
     assert ask(site, f"{base}/download/{artifact}").status == 404
+
+
+def keys_of(value: Any) -> set[str]:
+    """Name every key below a value; keys that are data (streams, nodes, settings) are left to the caller."""
+    if isinstance(value, list):
+        return {key for entry in value for key in keys_of(entry)}
+    if not isinstance(value, dict):
+        return set()
+    return set(value).union(*(keys_of(entry) for entry in value.values()))
+
+
+def test_every_key_address_and_limit_is_in_the_description(site: Site) -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "api_anomaly.md").read_text(encoding="utf-8")
+    begin(site, 5)
+    shown = overview(site)
+    form = value(ask(site, "/api/settings/anomaly"))
+    shown.update({"nodes": {}, "readiness": {}, "history": [], "checklist": [], "latest": {}, "run": {}})
+    for stream in shown["streams"].values():
+        stream.update({"prepared": {}, "model": {}, "thresholds": {}, "quality": {}})
+    named = keys_of(shown) | set(form) | keys_of(form["groups"]) | set(form["fields"][0])
+    assert sorted(key for key in named if f'"{key}"' not in text) == []
+    for action in ACTIONS:
+        assert f"/api/{action}" in text
+    for artifact in ARTIFACTS:
+        assert f"`{artifact.replace('patchtst', '<stream>').replace('swinmae', '<stream>')}`" in text
