@@ -23,32 +23,40 @@ LABEL = RUN_ID
 REPORT = "<!doctype html><title>Report</title><script>alert(1)</script><p>secret column &lt;b&gt;</p>"
 
 
+def put_json(path: Path, content: Any) -> None:
+    write_json(path, content, durable=False)  # no test here cuts the power
+
+
+def put_text(path: Path, text: str) -> None:
+    write_text(path, text, durable=False)
+
+
 def put_results(project: Project) -> Path:
     """Write what stages 21 to 27 leave behind, small."""
     results = project.anomaly_results
     counts = {"files": 2, "kept": 1, "dropped": 1, "warnings": 3}
     quality = {"stream": "patchtst", "source": "csv", "summary": counts, "files": [{}, {}]}
-    write_json(results / "quality" / "fdc.json", quality)
-    write_text(results / "quality" / "fdc.html", REPORT)
+    put_json(results / "quality" / "fdc.json", quality)
+    put_text(results / "quality" / "fdc.html", REPORT)
     folder = results / "runs" / LABEL
-    write_json(folder / "summary.json", {"run_id": RUN_ID, "streams": {"patchtst": {}}})
-    write_json(folder / "patchtst_events.json", {"records": [{"score": 1.5}]})
-    write_json(folder / "chart_patchtst.json", {"score": [1, 2]})
-    write_text(folder / "patchtst_events.csv", "event_id,score\npatchtst:000001,1.5\n")
-    write_text(folder / "patchtst_alarms.csv", 'start,end,channel\n1,2,"a, b"\n3,4,c\n')
-    write_text(folder / "report.html", REPORT)
-    write_json(folder / "checklist.json", {"items": [{"index": 1, "title": "checkpoints", "passed": True}]})
+    put_json(folder / "summary.json", {"run_id": RUN_ID, "streams": {"patchtst": {}}})
+    put_json(folder / "patchtst_events.json", {"records": [{"score": 1.5}]})
+    put_json(folder / "chart_patchtst.json", {"score": [1, 2]})
+    put_text(folder / "patchtst_events.csv", "event_id,score\npatchtst:000001,1.5\n")
+    put_text(folder / "patchtst_alarms.csv", 'start,end,channel\n1,2,"a, b"\n3,4,c\n')
+    put_text(folder / "report.html", REPORT)
+    put_json(folder / "checklist.json", {"items": [{"index": 1, "title": "checkpoints", "passed": True}]})
     (folder / "bundle.zip").write_bytes(os.urandom(700_000))
-    write_json(results / "latest.json", {"label": LABEL, "run_id": RUN_ID})
-    write_json(results / "history" / f"{RUN_ID}.json", {"meta": {"run_id": RUN_ID}})
-    write_json(results / "history" / "index.json", {"runs": [{"run_id": RUN_ID}]})
+    put_json(results / "latest.json", {"label": LABEL, "run_id": RUN_ID})
+    put_json(results / "history" / f"{RUN_ID}.json", {"meta": {"run_id": RUN_ID}})
+    put_json(results / "history" / "index.json", {"runs": [{"run_id": RUN_ID}]})
     state = {"nodes": {"dqvl": {"status": "done"}}, "artifacts": {"readiness": {"scaler_ready": True}}}
-    write_json(results / "dashboard-state.json", state)
-    write_json(project.anomaly_data / "fdc" / "train" / "dataset.json", {"hash": "h1", "files": ["a"]})
+    put_json(results / "dashboard-state.json", state)
+    put_json(project.anomaly_data / "fdc" / "train" / "dataset.json", {"hash": "h1", "files": ["a"]})
     for number in (2, 10):
-        write_json(project.models / f"patchtst-v{number}" / "manifest.json", {"model_hash": f"m{number}"})
+        put_json(project.models / f"patchtst-v{number}" / "manifest.json", {"model_hash": f"m{number}"})
     (project.models / "patchtst-v11").mkdir()  # not complete
-    write_json(project.models / "anomaly-patchtst-v3" / "manifest.json", {"alpha": float("nan")})
+    put_json(project.models / "anomaly-patchtst-v3" / "manifest.json", {"alpha": float("nan")})
     return folder
 
 
