@@ -11,15 +11,24 @@ from typing import Any
 
 import pytest
 from links import make_link
-from web_sites import RUN_ID, Answer, Site, ask, make_project, overview, recorded, serving, talk
+from web_sites import RUN_ID, Answer, Site, ask, begin, make_project, overview, recorded, serving, talk
 
 from nightforge.core.atomic import write_json, write_text
 from nightforge.core.paths import Project
 from nightforge.web.anomaly_data import ARTIFACTS
+from nightforge.web.changes import ACTIONS
 from nightforge.web.project_data import FILE_LIMIT
 
 LABEL = RUN_ID
 REPORT = "<!doctype html><title>Report</title><script>alert(1)</script><p>secret column &lt;b&gt;</p>"
+
+
+def put_json(path: Path, content: Any) -> None:
+    write_json(path, content, durable=False)  # no test here cuts the power
+
+
+def put_text(path: Path, text: str) -> None:
+    write_text(path, text, durable=False)
 
 
 def put_results(project: Project) -> Path:
@@ -27,27 +36,27 @@ def put_results(project: Project) -> Path:
     results = project.anomaly_results
     counts = {"files": 2, "kept": 1, "dropped": 1, "warnings": 3}
     quality = {"stream": "patchtst", "source": "csv", "summary": counts, "files": [{}, {}]}
-    write_json(results / "quality" / "fdc.json", quality)
-    write_text(results / "quality" / "fdc.html", REPORT)
+    put_json(results / "quality" / "fdc.json", quality)
+    put_text(results / "quality" / "fdc.html", REPORT)
     folder = results / "runs" / LABEL
-    write_json(folder / "summary.json", {"run_id": RUN_ID, "streams": {"patchtst": {}}})
-    write_json(folder / "patchtst_events.json", {"records": [{"score": 1.5}]})
-    write_json(folder / "chart_patchtst.json", {"score": [1, 2]})
-    write_text(folder / "patchtst_events.csv", "event_id,score\npatchtst:000001,1.5\n")
-    write_text(folder / "patchtst_alarms.csv", 'start,end,channel\n1,2,"a, b"\n3,4,c\n')
-    write_text(folder / "report.html", REPORT)
-    write_json(folder / "checklist.json", {"items": [{"index": 1, "title": "checkpoints", "passed": True}]})
+    put_json(folder / "summary.json", {"run_id": RUN_ID, "streams": {"patchtst": {}}})
+    put_json(folder / "patchtst_events.json", {"records": [{"score": 1.5}]})
+    put_json(folder / "chart_patchtst.json", {"score": [1, 2]})
+    put_text(folder / "patchtst_events.csv", "event_id,score\npatchtst:000001,1.5\n")
+    put_text(folder / "patchtst_alarms.csv", 'start,end,channel\n1,2,"a, b"\n3,4,c\n')
+    put_text(folder / "report.html", REPORT)
+    put_json(folder / "checklist.json", {"items": [{"index": 1, "title": "checkpoints", "passed": True}]})
     (folder / "bundle.zip").write_bytes(os.urandom(700_000))
-    write_json(results / "latest.json", {"label": LABEL, "run_id": RUN_ID})
-    write_json(results / "history" / f"{RUN_ID}.json", {"meta": {"run_id": RUN_ID}})
-    write_json(results / "history" / "index.json", {"runs": [{"run_id": RUN_ID}]})
+    put_json(results / "latest.json", {"label": LABEL, "run_id": RUN_ID})
+    put_json(results / "history" / f"{RUN_ID}.json", {"meta": {"run_id": RUN_ID}})
+    put_json(results / "history" / "index.json", {"runs": [{"run_id": RUN_ID}]})
     state = {"nodes": {"dqvl": {"status": "done"}}, "artifacts": {"readiness": {"scaler_ready": True}}}
-    write_json(results / "dashboard-state.json", state)
-    write_json(project.anomaly_data / "fdc" / "train" / "dataset.json", {"hash": "h1", "files": ["a"]})
+    put_json(results / "dashboard-state.json", state)
+    put_json(project.anomaly_data / "fdc" / "train" / "dataset.json", {"hash": "h1", "files": ["a"]})
     for number in (2, 10):
-        write_json(project.models / f"patchtst-v{number}" / "manifest.json", {"model_hash": f"m{number}"})
+        put_json(project.models / f"patchtst-v{number}" / "manifest.json", {"model_hash": f"m{number}"})
     (project.models / "patchtst-v11").mkdir()  # not complete
-    write_json(project.models / "anomaly-patchtst-v3" / "manifest.json", {"alpha": float("nan")})
+    put_json(project.models / "anomaly-patchtst-v3" / "manifest.json", {"alpha": float("nan")})
     return folder
 
 
@@ -267,3 +276,28 @@ def test_a_result_that_is_a_link_is_not_followed(site: Site, artifact: str) -> N
         answer = ask(site, address)
         assert "secret" not in answer.body or address.rpartition("/")[2] != artifact
     assert ask(site, f"{base}/download/{artifact}").status == 404
+
+
+def keys_of(value: Any) -> set[str]:
+    """Name every key below a value; keys that are data (streams, nodes, settings) are left to the caller."""
+    if isinstance(value, list):
+        return {key for entry in value for key in keys_of(entry)}
+    if not isinstance(value, dict):
+        return set()
+    return set(value).union(*(keys_of(entry) for entry in value.values()))
+
+
+def test_every_key_address_and_limit_is_in_the_description(site: Site) -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "api_anomaly.md").read_text(encoding="utf-8")
+    begin(site, 5)
+    shown = overview(site)
+    form = value(ask(site, "/api/settings/anomaly"))
+    shown.update({"nodes": {}, "readiness": {}, "history": [], "checklist": [], "latest": {}, "run": {}})
+    for stream in shown["streams"].values():
+        stream.update({"prepared": {}, "model": {}, "thresholds": {}, "quality": {}})
+    named = keys_of(shown) | set(form) | keys_of(form["groups"]) | set(form["fields"][0])
+    assert sorted(key for key in named if f'"{key}"' not in text) == []
+    for action in ACTIONS:
+        assert f"/api/{action}" in text
+    for artifact in ARTIFACTS:
+        assert f"`{artifact.replace('patchtst', '<stream>').replace('swinmae', '<stream>')}`" in text
