@@ -1,4 +1,4 @@
-"""The anomaly page in a real browser: files, settings, graph, decisions, history; what holds, in both themes."""
+"""The anomaly page in a browser: files, settings, graph, decisions, history; what holds, both themes."""
 
 from __future__ import annotations
 
