@@ -158,7 +158,7 @@ function keepOverview(value) {
 
 watch("/api/anomaly", { every: OVERVIEW_MS, onData: keepOverview, onError: (error) => { world.error = error; } });
 const formWatch = watch(() => `/api/settings/anomaly${chosenProfile() ? `?profile=${chosenProfile()}` : ""}`, { every: DETAIL_MS, onData: (value) => { world.form = value; }, onError: (error) => { settings.problem = text(error.message); } });
-watch(() => (world.overview?.latest || objects(world.overview?.history).length ? "/api/anomaly/state" : null), { every: DETAIL_MS, onData: (value) => { world.kept = value; }, onError: nothing });
+watch(() => (world.overview?.readiness ? "/api/anomaly/state" : null), { every: DETAIL_MS, onData: (value) => { world.kept = value; }, onError: nothing });
 watch(() => (label() ? `/api/anomaly/results/${label()}` : null), { every: DETAIL_MS, onData: (value) => { world.results.summary = value; }, onError: nothing });
 for (const stream of STREAMS) {
   watch(() => (view.side === "quality" && world.overview?.streams?.[stream]?.quality ? `/api/anomaly/quality/${stream}` : null), { every: DETAIL_MS, onData: (value) => { world.reports[stream] = value; }, onError: nothing });

@@ -26,7 +26,7 @@ export function showLosses(element, world, state, results) {
     symbol.className = `mark ${stage?.status ?? "idle"}`;
     setText(symbol, stage ? mark(stage.status) : "");
     setText(title, text(world.streams?.[stream]?.title, stream));
-    setText(note, stage ? stageWords(stage) : "");
+    setText(note, stage ? stageWords(stage) : state ? "not part of this run" : "");
     showCurve(box, legend, curveLines(lossesOf(stream, state, results)), stage?.progress?.total);
   });
 }

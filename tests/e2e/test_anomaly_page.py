@@ -1,14 +1,15 @@
-"""The anomaly page in a real browser: files, settings, graph, decisions, history; what holds, in both themes."""
+"""The anomaly page in a browser: files, settings, graph, decisions, history; what holds, both themes."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from anomaly_results import EARLIER, LABEL, put_files, put_results
-from test_pages import CONTRAST
+from test_pages import CONTRAST, _task_seconds
 from web_sites import make_project, put_state, recorded, serving
 
 PAGE = "/dashboard/anomaly.html"
@@ -48,7 +49,7 @@ def project_of(folder: Path, kind: str = "none", age_s: float = 1.0) -> Any:
 
 def open_page(tab: Any, site: Any) -> None:
     tab.goto(f"{site.url}{PAGE}")
-    tab.page.locator("#work, #command:not(:empty)").first.wait_for()
+    tab.page.locator("#work").wait_for()
 
 
 def fake_launcher(site: Any) -> list[list[str]]:
@@ -69,7 +70,7 @@ def test_the_page_says_what_holds_in_every_state_and_fits_one_screen(
         kinds = KINDS if theme == "light" else KINDS[::3]  # the colours differ, not what is drawn
         for kind, age_s, title, outcome in kinds:
             put_kind(project, kind, age_s)
-            open_page(tab, site)
+            tab.goto(f"{site.url}{PAGE}")
             assert tab.text("#title").startswith(title), kind
             if outcome:
                 tab.wait(f"#tab-{outcome}[aria-selected=true]")
@@ -101,6 +102,8 @@ def test_files_are_imported_and_training_started_with_the_keyboard_alone(
             focused = tab.page.evaluate("document.activeElement.getAttribute('aria-label') ?? ''")
             if focused.startswith("Choose files, Sensor tables"):
                 break
+        else:
+            pytest.fail("the keyboard does not reach the files")
         with tab.page.expect_file_chooser() as chooser:
             keys.press("Enter")
         chooser.value.set_files(files)
@@ -212,6 +215,12 @@ def test_the_graph_lights_up_and_is_moved_by_mouse_and_keys(
         tab.wait("#tab-batch-decision[aria-selected=true]")
         tab.page.locator(".graph-node.running", has_text="Score sensors").click()
         assert "1,200 of 3,210 windows" in tab.text("#graph-said")
+        assert tab.page.get_by_role("button", name="Train", exact=True).is_disabled()
+        tab.page.get_by_role("button", name="Stop…").click()
+        assert "Nothing is lost" in tab.text("#ask") and not project.stop_request.exists()
+        tab.page.get_by_role("button", name="Stop the run").click()
+        tab.page.get_by_text("Stop asked by this page.").wait_for()
+        assert project.stop_request.exists()
         tab.check(site.url)
 
 
@@ -272,6 +281,21 @@ def test_hostile_names_and_messages_stay_text(tmp_path: Path, open_tab: Callable
         assert tab.page.evaluate("window.hacked") is None
         assert tab.page.evaluate("document.images.length") == 0
         tab.check(site.url)
+
+
+@pytest.mark.slow
+def test_an_idle_tab_with_results_is_quiet(tmp_path: Path, open_tab: Callable[..., Any]) -> None:
+    tab = open_tab()
+    with serving(project_of(tmp_path, "anomaly_finished", 60)) as site:
+        open_page(tab, site)
+        tab.page.locator(".event-table").wait_for()
+        tab.page.wait_for_timeout(1500)
+        session = tab.page.context.new_cdp_session(tab.page)
+        session.send("Performance.enable", {"timeDomain": "threadTicks"})  # CPU time, not time on the clock
+        before = _task_seconds(session)
+        began = time.monotonic()
+        tab.page.wait_for_timeout(6_000)
+        assert (_task_seconds(session) - before) / (time.monotonic() - began) < 0.01
 
 
 @pytest.mark.slow

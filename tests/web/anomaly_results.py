@@ -1,4 +1,4 @@
-"""Writes into a project what stages 21 to 27 leave for the anomaly page: results of one run, two in history."""
+"""Writes what stages 21 to 27 leave for the anomaly page: results of one run, two in the history."""
 
 from __future__ import annotations
 
@@ -58,13 +58,23 @@ def put_results(project: Project, hostile: bool = False) -> None:
     write_json(root / "dashboard-state.json", snapshot(LABEL, 0.0))
     for run_id, shift in ((LABEL, 0.0), (EARLIER, 0.06)):
         write_json(root / "history" / f"{run_id}.json", snapshot(run_id, shift))
-    write_json(root / "history" / "index.json", {"generated_at": MADE, "runs": [entry(LABEL, 0.0), entry(EARLIER, 0.06)]})
+    write_json(
+        root / "history" / "index.json",
+        {"generated_at": MADE, "runs": [entry(LABEL, 0.0), entry(EARLIER, 0.06)]},
+    )
 
 
 def quality(stream: str, hostile: bool = False) -> dict[str, Any]:
     name = ATTACK if hostile else "line-3.csv" if stream == "patchtst" else "pump-3.csv"
     kept = [
-        {"file_id": file, "part": "train", "decision": "keep", "hard_fails": [], "warnings": [], "metrics": {}}
+        {
+            "file_id": file,
+            "part": "train",
+            "decision": "keep",
+            "hard_fails": [],
+            "warnings": [],
+            "metrics": {},
+        }
         for file in FILES[stream]
     ]
     kept[0]["warnings"] = ["channel pressure: 7.2 % of its values are missing, more than 5 %"]
@@ -86,8 +96,13 @@ def chart(stream: str, hostile: bool = False) -> dict[str, Any]:
     if hostile:
         events[0]["id"] = points[0]["file_id"] = ATTACK
     return {
-        "stream": stream, "run_id": LABEL, "detector": "fused", "thresholds": THRESHOLDS, "points": points, "events": events,
-    }  # fmt: skip
+        "stream": stream,
+        "run_id": LABEL,
+        "detector": "fused",
+        "thresholds": THRESHOLDS,
+        "points": points,
+        "events": events,
+    }
 
 
 def time_of(window: int) -> str:
@@ -107,7 +122,20 @@ def alarms(stream: str, hostile: bool = False) -> str:
         names = "pressure 0.71; flow 0.18; valve 0.05" if stream == "patchtst" else "y 0.64; x 0.21; z 0.15"
         file = FILES[stream][event["from"] // 600]
         start, end = time_of(event["from"]), time_of(event["to"])
-        cells = [event["id"], stream, file, start, end, "1020.0", "6.91", start, "0.0007", "anomaly", names, "35"]
+        cells = [
+            event["id"],
+            stream,
+            file,
+            start,
+            end,
+            "1020.0",
+            "6.91",
+            start,
+            "0.0007",
+            "anomaly",
+            names,
+            "35",
+        ]
         if hostile:
             cells[2] = cells[10] = ATTACK
         rows.append(",".join(cells))
@@ -135,9 +163,14 @@ def checklist() -> list[dict[str, Any]]:
 
 def losses(shift: float) -> list[dict[str, Any]]:
     return [
-        {"epoch": n, "step": n * 20, "train_loss": 0.25 + shift + math.exp(-n / 6), "val_loss": 0.28 + shift + math.exp(-n / 7)}
+        {
+            "epoch": n,
+            "step": n * 20,
+            "train_loss": 0.25 + shift + math.exp(-n / 6),
+            "val_loss": 0.28 + shift + math.exp(-n / 7),
+        }
         for n in range(1, 31)
-    ]  # fmt: skip
+    ]
 
 
 def snapshot(run_id: str, shift: float) -> dict[str, Any]:
@@ -150,7 +183,9 @@ def snapshot(run_id: str, shift: float) -> dict[str, Any]:
         "checklist": checklist(),
         "metrics": {stream: {"loss": losses(shift), "config": {}} for stream in streams},
         "artifacts": {"readiness": {f"{name}_ready": True for name in ready} | {"backup_ready": False}},
-        "scores": {stream: {"window_count": 1200, "events": 2 + int(shift > 0), "max": 6.91} for stream in streams},
+        "scores": {
+            stream: {"window_count": 1200, "events": 2 + int(shift > 0), "max": 6.91} for stream in streams
+        },
         "thresholds": {stream: THRESHOLDS for stream in streams},
         "settings": {"patchtst": {"training": {"lr": 0.001 + shift / 10, "max_steps": 600}}},
     }
@@ -159,6 +194,9 @@ def snapshot(run_id: str, shift: float) -> dict[str, Any]:
 def entry(run_id: str, shift: float) -> dict[str, Any]:
     final = losses(shift)[-1]["val_loss"]
     return {
-        "run_id": run_id, "file": f"{run_id}.json", "timestamp": MADE, "checklist": {"passed": 6, "total": 7},
+        "run_id": run_id,
+        "file": f"{run_id}.json",
+        "timestamp": MADE,
+        "checklist": {"passed": 6, "total": 7},
         "final_val_loss": {"patchtst": final, "swinmae": final},
-    }  # fmt: skip
+    }

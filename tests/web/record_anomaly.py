@@ -30,12 +30,22 @@ def stage_row(spec, status, start, end):
     row = base.state("running")["stages"][0] | {"metrics": {}, "progress": None, "eta_s": None, "step": None}
     ended = status in ("succeeded", "failed", "skipped", "stopped")
     row.update(
-        id=spec.key, title=spec.title, phase=spec.phase, script=spec.script, kind=spec.kind, status=status,
-        reads=list(spec.reads), writes=list(spec.writes), log=f"{spec.key}.log", nodes=list(spec.nodes),
-        attempt=0 if status == "pending" else 1, ended_attempt=1 if ended else 0,
-        started_at=None if status == "pending" else at(start), ended_at=at(end) if ended else None,
+        id=spec.key,
+        title=spec.title,
+        phase=spec.phase,
+        script=spec.script,
+        kind=spec.kind,
+        status=status,
+        reads=list(spec.reads),
+        writes=list(spec.writes),
+        log=f"{spec.key}.log",
+        nodes=list(spec.nodes),
+        attempt=0 if status == "pending" else 1,
+        ended_attempt=1 if ended else 0,
+        started_at=None if status == "pending" else at(start),
+        ended_at=at(end) if ended else None,
         message=SAID[spec.key] if status == "succeeded" else "",
-    )  # fmt: skip
+    )
     return row
 
 
@@ -62,11 +72,14 @@ def state(status, current=None, into=0, nodes=None, **extra):
             stages.append(stage_row(spec, "succeeded", clock, clock + SECONDS[spec.key]))
             clock += SECONDS[spec.key]
     value = base.state(status) | {
-        "pipeline": "anomaly", "command": "launch_pipeline.py --pipeline anomaly", "stages": stages,
+        "pipeline": "anomaly",
+        "command": "launch_pipeline.py --pipeline anomaly",
+        "stages": stages,
         "phases": [{"id": number, "title": title} for number, title in ANOMALY_PHASES.items()],
-        "updated_at": at(clock), "heartbeat": {"at": at(clock), "stage_at": at(clock)},
+        "updated_at": at(clock),
+        "heartbeat": {"at": at(clock), "stage_at": at(clock)},
         "curves": {"22": curve(600, 1.1, 0.23), "23": curve(300, 0.9, 0.31)},
-    }  # fmt: skip
+    }
     if current:
         value["current"] = {"stage": current, "since": at(clock - into), "last_progress_at": at(clock - 1)}
         value["current"]["watch"] = watch(clock - 1, "step", 1800.0)
@@ -141,7 +154,9 @@ def stopped():
 
 
 def finished():
-    value = state("succeeded", nodes={"calibrate": ("done", "both streams"), "validation-gate": ("done", "7 of 7")})
+    value = state(
+        "succeeded", nodes={"calibrate": ("done", "both streams"), "validation-gate": ("done", "7 of 7")}
+    )
     value["ended_at"] = value["updated_at"]
     value["result"] = {"version": None, "report": f"logs/runs/{RUN_ID}/report.md", "exit_code": 0}
     return value

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from nightforge.anomaly.nodes import VIEWS
 from nightforge.core.errors import InputError
 from nightforge.web.assets import FOLDER, NAMES, fingerprint, load_assets
 
@@ -79,12 +80,28 @@ def test_a_page_has_no_inline_script_or_style(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "page"),
-    [("live", "live"), ("hub", "index"), ("flowchart", "flowchart"), ("anomaly", "anomaly"), ("anomaly_banner", "anomaly")],
+    [
+        ("live", "live"),
+        ("hub", "index"),
+        ("flowchart", "flowchart"),
+        ("anomaly", "anomaly"),
+        ("anomaly_banner", "anomaly"),
+    ],
 )
 def test_every_element_a_script_asks_for_is_in_its_page(name: str, page: str) -> None:
     html = text_of(FOLDER / f"{page}.html")
     for wanted in re.findall(r'byId\("([\w-]+)"\)', text_of(FOLDER / f"{name}.js")):
         assert f'id="{wanted}"' in html, wanted
+
+
+def test_the_graph_on_the_page_is_the_one_that_runs_light_up() -> None:
+    text = text_of(FOLDER / "anomaly_graph.js")
+    views = re.split(r"\n    id: ", text)[1:]
+    assert len(views) == len(VIEWS)
+    for view, (name, wanted) in zip(views, VIEWS.items(), strict=True):
+        assert view.startswith(f'"{name}"')
+        assert dict(re.findall(r'node\("([\w-]+)", "([^"]+)"\)', view)) == wanted.nodes
+        assert re.findall(r'\["([\w-]+)", "([\w-]+)"\]', view) == list(wanted.edges)
 
 
 def test_a_missing_page_file_is_named(tmp_path: Path) -> None:
