@@ -36,6 +36,17 @@ def stamp_column(names: Sequence[str], wanted: str | None, short: bool = False) 
     return None
 
 
+def clock_columns(names: Sequence[str], wanted: str | None, short: bool = False) -> tuple[int, ...]:
+    """Find the columns that tell the time, in the order to read them: one, date and time of day, or none."""
+    found = stamp_column(names, wanted, short)
+    if found is None:
+        return ()
+    normal = [normal_form(name) for name in names]
+    if wanted is None and normal[found] == "time" and "date" in normal:
+        return normal.index("date"), found
+    return (found,)
+
+
 def unit_of(name: str) -> float | None:
     """Return the seconds per unit that a timestamp column's name states (`timestamp_ms`), else None."""
     for stem in (*_STAMPS, "t"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -83,12 +85,16 @@ def pieces(first: int, end: int, breaks: list[int], masked: list[list[int]]) -> 
     for a, b in masked:
         cuts |= {row for row in (a, b) if first < row < end}
     edges = sorted(cuts)
-    hidden = [(a, b) for a, b in masked]
-    return [
-        (a, b)
-        for a, b in zip(edges, edges[1:], strict=False)
-        if not any(low <= a < high for low, high in hidden)
-    ]
+    ends = {
+        low: high for low, high in masked
+    }  # what is masked begins at a cut, so a piece is hidden as a whole or not at all
+    lows = sorted(ends)
+    result = []
+    for a, b in itertools.pairwise(edges):
+        before = bisect.bisect_right(lows, a) - 1
+        if before < 0 or a >= ends[lows[before]]:
+            result.append((a, b))
+    return result
 
 
 def open_prepared(folder: Path) -> Prepared:

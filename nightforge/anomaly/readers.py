@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nightforge.anomaly.columns import stamp_column, unique_names
+from nightforge.anomaly.columns import clock_columns, stamp_column, unique_names
 from nightforge.anomaly.timestamps import StampReader, Times
 from nightforge.core.errors import BadDataError
 
@@ -77,12 +77,15 @@ class _Collector:
         times = self.stamps.finish() if self.stamps else None
         return Table(self.columns, rows, text, times, time_column, **facts)
 
-    def feed(self, frame: pd.DataFrame, stamp: int | None, decimal: str) -> None:
-        if self.stamps is not None and stamp is not None:
-            self.stamps.feed(frame.iloc[:, stamp])
+    def feed(self, frame: pd.DataFrame, clock: tuple[int, ...], decimal: str) -> None:
+        if self.stamps is not None:
+            cells = frame.iloc[:, clock[0]]
+            for index in clock[1:]:
+                cells = cells.astype("str") + " " + frame.iloc[:, index].astype("str")
+            self.stamps.feed(cells)
         block = np.empty((len(frame), len(self.columns)), dtype=np.float32)
         counts = np.zeros(len(self.columns), np.int64)
-        chosen = [index for index in range(frame.shape[1]) if index != stamp]
+        chosen = [index for index in range(frame.shape[1]) if index not in clock]
         for position, index in enumerate(chosen):
             block[:, position], counts[position] = _numbers(frame.iloc[:, index], decimal)
         self.blocks.append(block)
@@ -186,6 +189,12 @@ def dialect_of(source: Source) -> Dialect:
     first = rows[0]
     headless = all(_NUMBER.fullmatch(cell) or _DATE.fullmatch(cell) or not cell.strip() for cell in first)
     data = rows if headless else rows[1:]
+    beyond = sum(any(cell.strip() for cell in row[len(first) :]) for row in data)
+    if not headless and beyond * 2 > len(data):
+        raise BadDataError(
+            f"{source.file_id}: the header names {len(first)} columns, the rows have {len(data[0])}; "
+            "which name belongs to which column is not clear"
+        )
     width = max([len(first), *(len(row) for row in data)]) if headless else len(first)
     decimal = _decimal(data, separator)
     return Dialect(encoding, separator, decimal, None if headless else tuple(first), skip, width)
@@ -217,28 +226,28 @@ def _read_csv(source: Source, timestamp_col: str | None, short_stamp: bool, tick
         notes.append("not UTF-8; read as Latin-1")
     names, repeated = unique_names(dialect.header or [""] * dialect.width)
     notes += repeated
-    stamp = stamp_column(names, timestamp_col, short_stamp) if dialect.header else None
-    columns = tuple(name for index, name in enumerate(names) if index != stamp)
-    collector = _Collector(columns, StampReader(names[stamp]) if stamp is not None else None, tick)
+    clock = clock_columns(names, timestamp_col, short_stamp) if dialect.header else ()
+    columns = tuple(name for index, name in enumerate(names) if index not in clock)
+    collector = _Collector(columns, StampReader(names[clock[-1]]) if clock else None, tick)
     ragged = 0
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always", pd.errors.ParserWarning)
         try:
-            for frame in _csv_pieces(source, dialect, names, stamp):
-                collector.feed(frame, stamp, dialect.decimal)
+            for frame in _csv_pieces(source, dialect, names, clock):
+                collector.feed(frame, clock, dialect.decimal)
         except (pd.errors.ParserError, csv.Error, UnicodeError) as error:
             raise BadDataError(f"{source.file_id} can't be read as CSV: {error}") from error
     for warning in heard:
         ragged += len(re.findall(r"Skipping line", str(warning.message)))
         if "Length of header" in str(warning.message):
             notes.append(f"rows hold more cells than the {len(names)} columns; what is beyond was left out")
-    time_column = names[stamp] if stamp is not None else None
+    time_column = " and ".join(names[index] for index in clock) or None
     headed = dialect.header is not None
     return collector.table(time_column, headed=headed, notes=tuple(dict.fromkeys(notes)), ragged=ragged)
 
 
 def _csv_pieces(
-    source: Source, dialect: Dialect, names: tuple[str, ...], stamp: int | None
+    source: Source, dialect: Dialect, names: tuple[str, ...], clock: tuple[int, ...]
 ) -> Iterator[pd.DataFrame]:
     with source.open() as file:
         try:
@@ -250,7 +259,7 @@ def _csv_pieces(
                 header=None,
                 names=range(len(names)),
                 skiprows=dialect.skip + (1 if dialect.header else 0),
-                dtype={stamp: "str"} if stamp is not None else None,
+                dtype={index: "str" for index in clock} or None,
                 index_col=False,
                 skipinitialspace=True,
                 low_memory=False,
@@ -286,7 +295,7 @@ def _read_parquet(source: Source, timestamp_col: str | None, short_stamp: bool, 
             wanted = [*names, *([time_column] if time_column else [])]
             for batch in content.iter_batches(batch_size=ROWS_AT_ONCE, columns=wanted):
                 frame = batch.to_pandas()[wanted]
-                collector.feed(frame, len(names) if time_column else None, ".")
+                collector.feed(frame, (len(names),) if time_column else (), ".")
     except pyarrow.ArrowException as error:
         raise BadDataError(f"{source.file_id} can't be read as Parquet: {error}") from error
     return collector.table(time_column)

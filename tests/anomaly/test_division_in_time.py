@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightforge.anomaly.columns import axis_columns, closest, stamp_column
-from nightforge.anomaly.holes import SHORT_HOLE, filled, interpolated, unusable
+from nightforge.anomaly.holes import SHORT_HOLE, filled, interpolated, runs, unusable
 from nightforge.anomaly.prepared import pieces
 from nightforge.anomaly.recording import PARTS
 from nightforge.anomaly.split import Shares, by_recording, divide, in_time, rows_needed, shares_of
@@ -62,6 +62,23 @@ def test_seven_recordings_are_too_few_to_be_given_away_whole() -> None:
 def test_pieces_leave_out_masked_rows_and_begin_at_breaks() -> None:
     assert pieces(10, 100, [5, 40, 100], [[0, 12], [60, 70]]) == [(12, 40), (40, 60), (70, 100)]
     assert pieces(10, 20, [], [[0, 50]]) == []
+
+
+@given(
+    st.lists(st.integers(0, 60), max_size=8),
+    st.lists(st.booleans(), min_size=60, max_size=60),
+    st.integers(0, 30),
+    st.integers(0, 30),
+)
+def test_pieces_hold_exactly_the_rows_that_are_not_masked(
+    breaks: list[int], mask: list[bool], first: int, length: int
+) -> None:
+    hidden = np.asarray(mask)
+    end = first + length
+    found = pieces(first, end, breaks, [list(span) for span in runs(hidden)])
+    rows = [row for a, b in found for row in range(a, b)]
+    assert rows == [row for row in range(first, end) if not hidden[row]]
+    assert not any(a < row < b for a, b in found for row in breaks)
 
 
 def test_holes_up_to_the_limit_are_bridged_and_ends_repeat_their_neighbour() -> None:

@@ -33,6 +33,8 @@ SPELLINGS = {
     "spaces, comments, empty lines": b"# exported\n\n timestamp , a , b\n2020-01-01, 1.5, -2\n\n"
     b"2020-01-02, , 3.25\n2020-01-03, 1e3, 0",
     "stamp last, other order": b"b,a,Time\n-2,1.5,2020-01-01\n3.25,,2020-01-02\n0,1000,2020-01-03\n",
+    "date and time of day": b"Date;Time;a;b\n01.01.2020;0:00:00;1.5;-2\n"
+    b"02.01.2020;0:00:00;;3.25\n03.01.2020;0:00:00;1e3;0\n",
     "infinite is missing": b"timestamp,a,b\n2020-01-01,1.5,-2\n2020-01-02,inf,3.25\n2020-01-03,1e3,0\n",
     "separator at the end": b"timestamp;a;b;\n2020-01-01;1.5;-2;\n2020-01-02;;3.25;\n2020-01-03;1e3;0;\n",
 }
@@ -108,6 +110,7 @@ def test_an_exact_timestamp_column_is_taken_or_none() -> None:
     [
         (b"", "csv", "empty"),
         (b"\n\n", "csv", "empty"),
+        (b"time,a\n1,0,5\n2,1,6\n", "csv", "names 2 columns, the rows have 3"),
         (b"PK\x03\x04\x00\x00rest", "csv", "not a text file"),
         (b"PAR1 broken", "parquet", "Parquet"),
         (b"\x93NUMPY broken", "npy", "NPY"),
