@@ -85,9 +85,8 @@ def pieces(first: int, end: int, breaks: list[int], masked: list[list[int]]) -> 
     for a, b in masked:
         cuts |= {row for row in (a, b) if first < row < end}
     edges = sorted(cuts)
-    ends = {
-        low: high for low, high in masked
-    }  # what is masked begins at a cut, so a piece is hidden as a whole or not at all
+    # what is masked begins and ends at a cut, so a piece is hidden as a whole or not at all
+    ends = {low: high for low, high in masked}
     lows = sorted(ends)
     result = []
     for a, b in itertools.pairwise(edges):
