@@ -284,6 +284,9 @@ def _tell(env: Env, job: Job, part: str) -> None:
             env.report.alert(
                 "warning", f"{job.stream}: {quality.file_id} was dropped", "; ".join(quality.hard_fails)
             )
+    if part == "train" and job.dropped_channels:
+        words = "; ".join(f"{entry['name']} ({entry['reason']})" for entry in job.dropped_channels)
+        env.report.message(f"{job.stream}: columns left out: {words}")
     warned = sum(bool(quality.warnings) for quality in files)
     if warned:
         page = env.project.relative(job.report_path.with_name(job.report_path.name + ".html"))

@@ -148,7 +148,9 @@ def test_text_labels_counters_and_rare_columns_are_no_channels(project: Project)
     rare = sensors(seed=1, start="2026-01-02").assign(operator="Bob", humidity=3.0)
     write(project.root / TRAIN, a=frame, b=sensors(seed=2, start="2026-01-03").assign(operator="Cy"))
     rare.to_csv(project.root / TRAIN / "c.csv")  # with the row numbers pandas writes
-    run(project)
+    report = Remembering()
+    run(project, report=report)
+    assert any("columns left out: operator (it holds text" in text for text in report.messages)
     assert train_set(project).profile.channels == ("flow", "temp", "speed")
     dropped = {entry["name"]: entry["reason"] for entry in quality(project)["dropped_channels"]}
     assert "text" in dropped["operator"] and "1 of 3" in dropped["humidity"]
