@@ -30,7 +30,7 @@ from nightforge.ml.checkpoints import seal
 WEIGHTS, ARCHITECTURE, PROFILE, RECIPE = "model.safetensors", "config.json", "profile.json", "recipe.json"
 TRAINED_BY = {
     "patchtst": "python scripts/22_train_patchtst.py",
-    "swinmae": "python scripts/23_train_swin.py",
+    "swinmae": "python scripts/23_train_swin_mim.py",
 }
 # keys that change where and how fast a model is trained, not what it learns; data is hashed as prepared
 _HARMLESS = {"enabled", "device", "dqvl", "data", "save_steps", "num_workers"}

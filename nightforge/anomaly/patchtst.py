@@ -138,7 +138,7 @@ def architecture(settings: PatchTst, channels: int) -> PatchTSTConfig:
         )
     if model.d_model % model.nhead:
         raise InputError(f"patchtst.model.nhead {model.nhead} must divide d_model {model.d_model}")
-    return PatchTSTConfig(
+    made = PatchTSTConfig(
         num_input_channels=channels,
         context_length=length,
         patch_length=model.patch_len,
@@ -156,8 +156,9 @@ def architecture(settings: PatchTst, channels: int) -> PatchTSTConfig:
         norm_type="layernorm",
         do_mask_input=True,
         random_mask_ratio=model.mask_ratio,
-        attn_implementation="eager",  # for the few patches of a window a fifth faster than the fused kernel
     )
+    made._attn_implementation = "eager"  # for a window's few patches a fifth faster than the fused kernel
+    return made
 
 
 def build(settings: PatchTst, channels: int, seed: int) -> MaskedPatchTst:
