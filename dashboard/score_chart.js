@@ -2,7 +2,7 @@
 
 import { frame, keySample, linePath, onResize } from "./chart.js";
 import { h, renderOnce, s, setText } from "./dom.js";
-import { isNumber, number } from "./format.js";
+import { isNumber, number, percent } from "./format.js";
 
 const STEP = 1.5; // zoom per wheel notch or key
 const LEAST = 8; // windows: closer than this shows nothing new
@@ -109,8 +109,9 @@ function draw(view) {
 }
 
 function headLine(view) {
-  const { thresholds } = view.chart;
-  const keys = ["anomaly", "warn"].filter((name) => isNumber(thresholds[name])).map((name) => h("span", { class: "key" }, keySample(LINES[name], { dash: "5 3", width: 1.5 }), `${name} ${number(thresholds[name])}`));
+  const { thresholds, rates } = view.chart;
+  const rate = (name) => (isNumber(rates[name]) ? h("span", { class: "small" }, ` (${percent(rates[name], rates[name] < 0.01 ? 1 : 0)} of normal windows)`) : null);
+  const keys = ["anomaly", "warn"].filter((name) => isNumber(thresholds[name])).map((name) => h("span", { class: "key" }, keySample(LINES[name], { dash: "5 3", width: 1.5 }), `${name} ${number(thresholds[name])}`, rate(name)));
   const all = h("button", { type: "button", class: "quiet", hidden: !view.range, onclick: () => { view.range = null; draw(view); view.body.focus(); } }, "Show all");
   return [h("h3", {}, view.label), h("div", { class: "legend" }, keys), h("span", { class: "muted small detector" }, view.chart.note), all];
 }
