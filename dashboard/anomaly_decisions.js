@@ -29,6 +29,8 @@ function eventBand(event, points) {
 function placeWords(points, x, at) {
   const near = nearest(points, x);
   if (!near) return "";
+  // Without a clock of its own every file begins at zero: which file it is says more.
+  if (isNumber(near.time)) return `${near.file.split("/").at(-1).replace(/\.\w+$/, "")} ${timeWords(near.time, at)}`;
   return timeWords(near.time, at) || `#${number(Math.round(near.x))}`;
 }
 
@@ -44,7 +46,7 @@ function nearest(points, x) {
 
 /** A data time: a moment where the file had one, else seconds from its beginning. */
 export function timeWords(value, at) {
-  if (isNumber(value)) return duration(value);
+  if (isNumber(value)) return value < 60 ? `${number(value, 1)}\u202fs` : duration(value);
   return typeof value === "string" && Date.parse(value) ? clock(value, at) : "";
 }
 

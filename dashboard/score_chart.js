@@ -189,7 +189,7 @@ function addReading(svg, view, points, grid, y) {
     const right = px > (grid.box.left + grid.box.right) / 2;
     words.setAttribute("x", right ? px - 8 : px + 8);
     words.setAttribute("text-anchor", right ? "end" : "start");
-    setText(words, [number(near.y), view.chart.nameOf(near.x), near.file].filter(Boolean).join(" · "));
+    setText(words, [number(near.y), view.chart.nameOf(near.x), isNumber(near.time) ? "" : near.file].filter(Boolean).join(" · "));
     show(true);
   });
 }
