@@ -30,7 +30,7 @@ function placeWords(points, x, at) {
   const near = nearest(points, x);
   if (!near) return "";
   // Without a clock of its own every file begins at zero: which file it is says more.
-  if (isNumber(near.time)) return `${near.file.split("/").at(-1).replace(/\.\w+$/, "")} ${timeWords(near.time, at)}`;
+  if (isNumber(near.time)) return `${near.file.split("/").at(-1).replace(/\.\w+$/, "").slice(0, 20)} ${timeWords(near.time, at)}`;
   return timeWords(near.time, at) || `#${number(Math.round(near.x))}`;
 }
 

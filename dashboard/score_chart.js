@@ -135,7 +135,7 @@ function drawing(view, width, height) {
   const range = view.range ?? whole(chart);
   const points = visible(chart.points, range, 2 * width);
   const { scale, yRange, yLabel } = heights(chart, points);
-  const grid = frame({ width, height, xRange: range, yRange, xLabel: "", yLabel, left: 52, xFormat: (x) => chart.nameOf(x), yFormat: scale.words, xTicks: ticksOf(range, width), below: 22 });
+  const grid = frame({ width, height, xRange: range, yRange, xLabel: "", yLabel, left: 52, xFormat: (x) => chart.nameOf(x), yFormat: scale.words, xTicks: ticksOf(range, width, isNumber(chart.points[0].time) ? 200 : 130), below: 22 });
   view.box = grid.box;
   const y = (value) => grid.y(scale.of(value));
   const bands = chart.events.filter((event) => event.to >= range[0] && event.from <= range[1]).map((event) => band(view, event, grid));
@@ -160,9 +160,9 @@ function heights(chart, points) {
   return { scale, yRange: [from, from + (to - from || 1) * 1.06], yLabel: tall ? "score, log" : "score" };
 }
 
-/** At most one tick per 110 pixels, on windows that are there. */
-function ticksOf([from, to], width) {
-  const count = Math.max(2, Math.floor(width / 130));
+/** Evenly spaced ticks, as many as their words leave room for. */
+function ticksOf([from, to], width, room) {
+  const count = Math.max(2, Math.floor(width / room));
   return Array.from({ length: count }, (_, index) => from + ((index + 0.5) / count) * (to - from));
 }
 
