@@ -17,7 +17,7 @@ import { nodeGraph, nodeStatus, viewStatus } from "./node_graph.js";
 import { page, startPage } from "./page.js";
 import { link, now, refreshAll, watch } from "./poll.js";
 import { changeCount, onSetting, refuse, setProfile, settings, showSettings } from "./settings_form.js";
-import { isActive, mark, word } from "./status.js";
+import { isActive, mark, stageOf, word } from "./status.js";
 import { tabRow } from "./tabs.js";
 
 const SCHEMA = 1;
@@ -114,6 +114,7 @@ function showOutcome(overview, at) {
 
 function naturalOutcome(overview) {
   const run = ours();
+  if (stageOf(run, "26")?.status === "failed") return "checks";
   if (run && (isActive(run) || run.status !== "succeeded") && overview.latest?.run_id !== run.run_id) return "losses";
   return overview.latest ? "decisions" : "losses";
 }

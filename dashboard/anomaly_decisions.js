@@ -2,7 +2,7 @@
 
 import { STREAMS } from "./anomaly_files.js";
 import { h, keyed, renderOnce } from "./dom.js";
-import { clock, duration, isNumber, number, objects, percent, plural, text } from "./format.js";
+import { clock, duration, isNumber, list, number, objects, percent, plural, text } from "./format.js";
 import { scoreChart } from "./score_chart.js";
 import { mark } from "./status.js";
 
@@ -16,7 +16,8 @@ export function chartOf(stream, value, at) {
   const files = points.filter((point, index) => index === 0 || points[index - 1].file !== point.file).map((point) => ({ x: point.x, name: point.file }));
   return {
     stream, points, files, key: JSON.stringify([value?.run_id, value?.label, points.length, points.at(-1)]),
-    thresholds: { warn: value?.thresholds?.warn, anomaly: value?.thresholds?.anomaly }, note: text(value?.detector),
+    thresholds: { warn: value?.thresholds?.warn, anomaly: value?.thresholds?.anomaly },
+    rates: { warn: value?.thresholds?.alpha_warn, anomaly: value?.thresholds?.alpha_anomaly }, note: text(value?.detector),
     events: objects(value?.events).map((event) => eventBand(event, points)), nameOf: (x) => placeWords(points, x, at),
   };
 }
@@ -28,6 +29,8 @@ function eventBand(event, points) {
 function placeWords(points, x, at) {
   const near = nearest(points, x);
   if (!near) return "";
+  // Without a clock of its own every file begins at zero: which file it is says more.
+  if (isNumber(near.time)) return `${near.file.split("/").at(-1).replace(/\.\w+$/, "").slice(0, 20)} ${timeWords(near.time, at)}`;
   return timeWords(near.time, at) || `#${number(Math.round(near.x))}`;
 }
 
@@ -43,20 +46,36 @@ function nearest(points, x) {
 
 /** A data time: a moment where the file had one, else seconds from its beginning. */
 export function timeWords(value, at) {
-  if (isNumber(value)) return duration(value);
+  if (isNumber(value)) return value < 60 ? `${number(value, 1)}\u202fs` : duration(value);
   return typeof value === "string" && Date.parse(value) ? clock(value, at) : "";
 }
 
 /** Draw both streams' charts, then the events of both; `results` is {label, summary, charts, alarms}. */
 export function showDecisions(element, world, results, at) {
   const streams = STREAMS.filter((stream) => results.charts[stream]);
-  renderOnce(element, [streams.length > 0, results.label], () => (streams.length ? [h("div", { class: "score-charts" }), h("div", { class: "events" })] : h("p", { class: "muted panel-body" }, results.label ? "Reading the decisions…" : "After scoring: the score of every window with both thresholds, events as bands, and the channels that caused them.")));
+  renderOnce(element, [streams.length > 0, results.label], () => (streams.length ? [h("div", { class: "remarks" }), h("div", { class: "score-charts" }), h("div", { class: "events" })] : h("p", { class: "muted panel-body" }, results.label ? "Reading the decisions…" : "After scoring: the score of every window with both thresholds, events as bands, and the channels that caused them.")));
   if (!streams.length) return;
-  const [boxes, events] = element.children;
+  const [remarks, boxes, events] = element.children;
   const drawn = new Map(streams.map((stream) => [stream, chartOf(stream, results.charts[stream], at)]));
   keyed(boxes, streams, (stream) => stream, (stream) => chartBox(stream, world), (_, stream) => charts.get(stream).show(drawn.get(stream), chosen.event));
   const titles = Object.fromEntries(streams.map((stream) => [stream, text(world.streams?.[stream]?.title, stream)]));
+  const said = streams.flatMap((stream) => remarksOn(results.summary?.streams?.[stream], titles[stream]));
+  renderOnce(remarks, said, () => said.map(({ tone, words }) => h("p", { class: `small ${tone}` }, tone === "warning" ? h("span", { class: "mark", "aria-hidden": "true" }, mark("warning")) : null, words)));
   renderOnce(events, [results.alarms, chosen.event, titles], () => eventTable(streams, results.alarms, drawn, titles, at));
+}
+
+/** What must be known before a stream's decisions are believed: synthetic data, drift, files too short to be judged. */
+function remarksOn(told, title) {
+  const rows = list(told?.warnings).map((words) => ({ tone: "warning", words: `${title}: ${text(words)}` }));
+  const short = list(told?.too_short).map((each) => text(each?.file_id ?? each)).filter(Boolean);
+  if (short.length) rows.push({ tone: "warning", words: `${title}: too short to be judged: ${short.join(", ")}` });
+  if (told?.data?.source === "synthetic") rows.push({ tone: "muted", words: `${title}: synthetic data, not of your machine.${realised(told.realised)}` });
+  return rows;
+}
+
+function realised(found) {
+  if (!isNumber(found?.far_anomaly)) return "";
+  return ` ${number(found.faults_found)} of ${plural(found.faults, "fault")} found; of the normal windows ${percent(found.far_warn, 1)} above warn, ${percent(found.far_anomaly, 1)} above anomaly.`;
 }
 
 function chartBox(stream, world) {

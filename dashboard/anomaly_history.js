@@ -22,7 +22,7 @@ export function showHistory(element, world, at, redraw) {
 }
 
 function frameOf() {
-  const head = [["", ""], ["Run", ""], ["Made", ""], ["Checks", "number"], ["Val. loss, sensors", "number"], ["Val. loss, vibration", "number"]];
+  const head = [["", ""], ["Run", ""], ["Made", ""], ["Checks", "number"], ["Events", "number"], ["Val. loss, sensors", "number"], ["Val. loss, vibration", "number"]];
   return [h("p", { class: "muted small hint", role: "status" }),
     h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, head.map(([name, kind]) => h("th", { scope: "col", class: kind }, name || h("span", { class: "visually-hidden" }, "Compare"))))), h("tbody"))),
     h("div", { class: "comparison" })];
@@ -36,16 +36,18 @@ function makeRow(run, redraw) {
     if (picked.size > 2) picked.delete([...picked][0]);
     redraw();
   });
-  return h("tr", {}, h("td", {}, box), ["mono", "", "number", "number", "number"].map((name) => h("td", { class: name })));
+  return h("tr", {}, h("td", {}, box), ["mono", "", "number", "number", "number", "number"].map((name) => h("td", { class: name })));
 }
 
 function updateRow(row, run, at) {
-  const [pick, id, made, checks, ...losses] = row.children;
+  const [pick, id, made, checks, events, ...losses] = row.children;
   pick.firstElementChild.checked = picked.has(run.run_id);
   setText(id, run.run_id);
   setText(made, ago(run.timestamp, at));
   made.title = exact(run.timestamp);
   setText(checks, isNumber(run.checklist?.passed) ? `${run.checklist.passed}/${run.checklist.total}` : "–");
+  const counts = STREAMS.map((stream) => run.scores?.[stream]?.summary?.events).filter(isNumber);
+  setText(events, counts.length ? number(counts.reduce((sum, count) => sum + count, 0)) : "–");
   STREAMS.forEach((stream, index) => setText(losses[index], number(run.final_val_loss?.[stream])));
 }
 
@@ -85,8 +87,9 @@ function figures(snapshot, world) {
     const title = text(world.streams?.[stream]?.title, stream).toLowerCase();
     const losses = objects(snapshot?.metrics?.[stream]?.loss);
     rows.push([`${title}: training loss`, losses.findLast((row) => isNumber(row.train_loss))?.train_loss], [`${title}: validation loss`, losses.findLast((row) => isNumber(row.val_loss))?.val_loss]);
-    for (const [name, value] of Object.entries(flatten(snapshot?.scores?.[stream]))) rows.push([`${title}: ${name.replaceAll("_", " ").replaceAll(".", " ")}`, Number(value)]);
-    for (const name of ["warn", "anomaly"]) rows.push([`${title}: ${name} threshold`, snapshot?.thresholds?.[stream]?.[name]]);
+    const told = snapshot?.scores?.[stream];
+    for (const [name, value] of Object.entries(flatten({ ...told?.summary, ...told?.realised }))) rows.push([`${title}: ${name.replaceAll(/[_.]/g, " ")}`, Number(value)]);
+    for (const name of ["warn", "anomaly"]) rows.push([`${title}: ${name} threshold`, told?.thresholds?.[name]]);
   }
   return rows;
 }

@@ -172,9 +172,15 @@ function neighbour(graph, id, [dx, dy]) {
 function drawEdges(graph) {
   const { view, nodes } = graph;
   const over = isOver(view, nodes);
-  const drawn = view.edges.map(([from, to]) => ({ d: edgePath(placeOf(graph, from), placeOf(graph, to)), status: edgeStatus(nodeStatus(nodes, from), nodeStatus(nodes, to), over) }));
+  const drawn = view.edges.map(([from, to]) => ({ d: edgePath(placeOf(graph, from), placeOf(graph, to)), status: spared(graph, from, to) ? "done" : edgeStatus(nodeStatus(nodes, from), nodeStatus(nodes, to), over) }));
   const { width, height } = graph.plan.size;
   renderOnce(graph.edges, [width, height, drawn], () => s("svg", { width, height, "aria-hidden": "true" }, heads(), drawn.map(({ d, status }) => s("path", { class: `graph-edge ${status}`, d, "marker-end": `url(#graph-${status})` }))));
+}
+
+/** Whether a node is not to blame for the failure of the next one, because another one before it has failed. */
+function spared({ view, nodes }, from, to) {
+  if (nodeStatus(nodes, to) !== "fail" || nodeStatus(nodes, from) !== "done") return false;
+  return view.edges.some(([other, end]) => end === to && nodeStatus(nodes, other) === "fail");
 }
 
 const heads = () => s("defs", {}, ["idle", "ready", "running", "done", "fail"].map((status) => s("marker", { id: `graph-${status}`, class: `graph-head ${status}`, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 9, markerHeight: 9, markerUnits: "userSpaceOnUse", orient: "auto" }, s("path", { d: "M0 0.5L7.5 4L0 7.5Z" }))));

@@ -2,7 +2,7 @@
 
 import { frame, keySample, linePath, onResize } from "./chart.js";
 import { h, renderOnce, s, setText } from "./dom.js";
-import { isNumber, number } from "./format.js";
+import { isNumber, number, percent } from "./format.js";
 
 const STEP = 1.5; // zoom per wheel notch or key
 const LEAST = 8; // windows: closer than this shows nothing new
@@ -109,8 +109,9 @@ function draw(view) {
 }
 
 function headLine(view) {
-  const { thresholds } = view.chart;
-  const keys = ["anomaly", "warn"].filter((name) => isNumber(thresholds[name])).map((name) => h("span", { class: "key" }, keySample(LINES[name], { dash: "5 3", width: 1.5 }), `${name} ${number(thresholds[name])}`));
+  const { thresholds, rates } = view.chart;
+  const rate = (name) => (isNumber(rates[name]) ? h("span", { class: "small" }, ` (${percent(rates[name], rates[name] < 0.01 ? 1 : 0)} of normal windows)`) : null);
+  const keys = ["anomaly", "warn"].filter((name) => isNumber(thresholds[name])).map((name) => h("span", { class: "key" }, keySample(LINES[name], { dash: "5 3", width: 1.5 }), `${name} ${number(thresholds[name])}`, rate(name)));
   const all = h("button", { type: "button", class: "quiet", hidden: !view.range, onclick: () => { view.range = null; draw(view); view.body.focus(); } }, "Show all");
   return [h("h3", {}, view.label), h("div", { class: "legend" }, keys), h("span", { class: "muted small detector" }, view.chart.note), all];
 }
@@ -134,7 +135,7 @@ function drawing(view, width, height) {
   const range = view.range ?? whole(chart);
   const points = visible(chart.points, range, 2 * width);
   const { scale, yRange, yLabel } = heights(chart, points);
-  const grid = frame({ width, height, xRange: range, yRange, xLabel: "", yLabel, left: 52, xFormat: (x) => chart.nameOf(x), yFormat: scale.words, xTicks: ticksOf(range, width), below: 22 });
+  const grid = frame({ width, height, xRange: range, yRange, xLabel: "", yLabel, left: 52, xFormat: (x) => chart.nameOf(x), yFormat: scale.words, xTicks: ticksOf(range, width, isNumber(chart.points[0].time) ? 200 : 130), below: 22 });
   view.box = grid.box;
   const y = (value) => grid.y(scale.of(value));
   const bands = chart.events.filter((event) => event.to >= range[0] && event.from <= range[1]).map((event) => band(view, event, grid));
@@ -159,9 +160,9 @@ function heights(chart, points) {
   return { scale, yRange: [from, from + (to - from || 1) * 1.06], yLabel: tall ? "score, log" : "score" };
 }
 
-/** At most one tick per 110 pixels, on windows that are there. */
-function ticksOf([from, to], width) {
-  const count = Math.max(2, Math.floor(width / 130));
+/** Evenly spaced ticks, as many as their words leave room for. */
+function ticksOf([from, to], width, room) {
+  const count = Math.max(2, Math.floor(width / room));
   return Array.from({ length: count }, (_, index) => from + ((index + 0.5) / count) * (to - from));
 }
 
@@ -188,7 +189,7 @@ function addReading(svg, view, points, grid, y) {
     const right = px > (grid.box.left + grid.box.right) / 2;
     words.setAttribute("x", right ? px - 8 : px + 8);
     words.setAttribute("text-anchor", right ? "end" : "start");
-    setText(words, [number(near.y), view.chart.nameOf(near.x), near.file].filter(Boolean).join(" · "));
+    setText(words, [number(near.y), view.chart.nameOf(near.x), isNumber(near.time) ? "" : near.file].filter(Boolean).join(" · "));
     show(true);
   });
 }

@@ -177,11 +177,16 @@ def test_settings_show_what_differs_and_what_is_wrong_at_the_field(
         row = tab.page.locator('[data-field="patchtst.training.batch_size"]')
         row.locator(".wrong").wait_for()
         assert size.get_attribute("aria-invalid") == "true"
+        tab.page.locator("#tab-files").click()
+        tab.page.get_by_role("button", name="Train", exact=True).click()  # refused: shown at the field
+        row.locator(".wrong").wait_for()
+        assert started == []
         row.get_by_role("button", name="Reset").click()
         tab.page.locator('[aria-invalid="true"]').wait_for(state="detached")
         tab.page.get_by_role("button", name="Train", exact=True).click()
         tab.page.get_by_text("Asked by this page").wait_for()
         assert "patchtst.training.lr=0.0042" in " ".join(started[0])
+        assert len(tab.problems) == 1 and "400" in tab.problems.pop()  # Chromium reports the refused start
         tab.check(site.url)
 
 
@@ -232,6 +237,9 @@ def test_decisions_are_read_by_event_and_zoomed(tmp_path: Path, open_tab: Callab
         assert "2 events" in tab.text("#detail")
         assert tab.page.locator(".band.anomaly").count() == 4
         first = tab.page.locator(".event-table tbody tr").first
+        heading = tab.page.locator(".score-head").first.inner_text().replace("\n", "")
+        assert "drifted from the training data" in tab.text(".remarks")
+        assert "anomaly 3.400(1\u202f% of normal windows)" in heading
         assert "pressure" in first.inner_text() and "17\u202fmin" in first.inner_text()
         tab.page.locator(".event-pick").first.click()
         tab.page.locator(".band.chosen").wait_for()

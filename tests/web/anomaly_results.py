@@ -16,7 +16,7 @@ EARLIER = "20261118-201000-77aa"
 MADE = "2026-11-21T17:18:00.000Z"
 ATTACK = "<img src=x onerror=window.hacked=1>"
 FILES = {"patchtst": ("line-1.csv", "line-2.csv"), "swinmae": ("pump-7.csv", "pump-8.csv")}
-THRESHOLDS = {"warn": 2.1, "anomaly": 3.4}
+THRESHOLDS = {"warn": 2.1, "anomaly": 3.4, "alpha_warn": 0.05, "alpha_anomaly": 0.01, "n": 480}
 CHECKS = (
     ("checkpoints", "models/patchtst-v2 and models/swin-mim-v2 load strictly; their hashes match"),
     ("scaler", "8 and 3 channels, all finite"),
@@ -147,6 +147,9 @@ def summary() -> dict[str, Any]:
     block = {
         "thresholds": THRESHOLDS,
         "summary": {"window_count": 1200, "decision_counts": counts, "events": 2},
+        "warnings": ["the batch has drifted from the training data: pressure, flow"],
+        "too_short": [],
+        "data": {"source": "csv"},
     }
     return {"generated_at": MADE, "run_id": LABEL, "streams": {"patchtst": block, "swinmae": block}}
 
@@ -183,12 +186,15 @@ def snapshot(run_id: str, shift: float) -> dict[str, Any]:
         "checklist": checklist(),
         "metrics": {stream: {"loss": losses(shift), "config": {}} for stream in streams},
         "artifacts": {"readiness": {f"{name}_ready": True for name in ready} | {"backup_ready": False}},
-        "scores": {
-            stream: {"window_count": 1200, "events": 2 + int(shift > 0), "max": 6.91} for stream in streams
-        },
+        "scores": scores(shift),
         "thresholds": {stream: THRESHOLDS for stream in streams},
         "settings": {"patchtst": {"training": {"lr": 0.001 + shift / 10, "max_steps": 600}}},
     }
+
+
+def scores(shift: float) -> dict[str, Any]:
+    told = {"summary": {"window_count": 1200, "events": 2 + int(shift > 0)}, "thresholds": THRESHOLDS}
+    return {"patchtst": told, "swinmae": told}
 
 
 def entry(run_id: str, shift: float) -> dict[str, Any]:
@@ -199,4 +205,5 @@ def entry(run_id: str, shift: float) -> dict[str, Any]:
         "timestamp": MADE,
         "checklist": {"passed": 6, "total": 7},
         "final_val_loss": {"patchtst": final, "swinmae": final},
+        "scores": scores(shift),
     }
