@@ -224,25 +224,53 @@ class VibrationModel(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     window_size: Annotated[Count, doc("side of an attention window, patches of 4 pixels")] = 4
 
 
+# shared by the two streams, each of which has defaults of its own
+Epochs = Annotated[Count, doc("passes over the training windows at most")]
+Steps = Annotated[Index, doc("optimizer steps at most; 0: epochs decide")]
+BatchSize = Annotated[Count, doc("windows per step")]
+Rate = Annotated[Positive, doc("learning rate after the warm-up")]
+Schedule = Annotated[
+    Literal["cosine", "constant"], doc("after the warm-up it falls to 0 on a cosine, or stays")
+]
+EvalSteps = Annotated[Count, doc("steps between losses on the validation part, with fixed masks")]
+SaveSteps = Annotated[Count, doc("steps between checkpoints")]
+
+
 class AnomalyTraining(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A self-supervised training loop."""
 
-    epochs: Annotated[Count, doc("passes over the training windows at most")] = 10
-    max_steps: Annotated[Index, doc("optimizer steps at most; 0: epochs decide")] = 1600
-    batch_size: Annotated[Count, doc("windows per step")] = 64
-    lr: Annotated[Positive, doc("learning rate after the warm-up")] = 1e-3
-    lr_scheduler: Annotated[
-        Literal["cosine", "constant"], doc("after the warm-up it falls to 0 on a cosine, or stays")
-    ] = "cosine"
+    epochs: Epochs = 10
+    max_steps: Steps = 1600
+    batch_size: BatchSize = 64
+    lr: Rate = 1e-3
+    lr_scheduler: Schedule = "cosine"
     weight_decay: Annotated[NotNegative, doc("AdamW weight decay")] = 1e-4
     warmup_steps: Annotated[Index, doc("steps of linear warm-up")] = 50
     max_grad_norm: Annotated[Positive, doc("gradient clipping norm")] = 1.0
-    eval_steps: Annotated[Count, doc("steps between losses on the validation part, with fixed masks")] = 100
-    save_steps: Annotated[Count, doc("steps between checkpoints")] = 200
+    eval_steps: EvalSteps = 100
+    save_steps: SaveSteps = 200
     patience: Annotated[
         Index, doc("validation losses without a better one until training stops early; 0: never")
     ] = 0
     num_workers: Annotated[Index, doc("processes that prepare batches")] = 0
+
+
+class SensorTraining(AnomalyTraining, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The training loop of PatchTST."""
+
+    epochs: Epochs = 40
+    lr_scheduler: Schedule = "constant"
+
+
+class VibrationTraining(AnomalyTraining, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The training loop of the Swin masked-image model."""
+
+    epochs: Epochs = 1000
+    max_steps: Steps = 1500
+    batch_size: BatchSize = 32
+    lr: Rate = 2e-3
+    eval_steps: EvalSteps = 250
+    save_steps: SaveSteps = 250
 
 
 class PatchTst(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -255,9 +283,7 @@ class PatchTst(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     data: SensorData = msgspec.field(default_factory=SensorData)
     dqvl: SensorQuality = msgspec.field(default_factory=SensorQuality)
     model: SensorModel = msgspec.field(default_factory=SensorModel)
-    training: AnomalyTraining = msgspec.field(
-        default_factory=lambda: AnomalyTraining(epochs=40, lr_scheduler="constant")
-    )
+    training: SensorTraining = msgspec.field(default_factory=SensorTraining)
 
 
 class SwinMae(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -272,11 +298,7 @@ class SwinMae(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     cwt: Transform = msgspec.field(default_factory=Transform)
     image: Image = msgspec.field(default_factory=Image)
     model: VibrationModel = msgspec.field(default_factory=VibrationModel)
-    training: AnomalyTraining = msgspec.field(
-        default_factory=lambda: AnomalyTraining(
-            epochs=1000, max_steps=1500, batch_size=32, lr=2e-3, eval_steps=250, save_steps=250
-        )
-    )
+    training: VibrationTraining = msgspec.field(default_factory=VibrationTraining)
 
 
 class Events(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -15,7 +15,8 @@ from nightforge.anomaly.image_cache import ImageCache
 from nightforge.anomaly.scalogram import Standard
 from nightforge.anomaly.swin import architecture, load_encoder, untrained_encoder
 from nightforge.anomaly.swin_training import train, train_on
-from nightforge.config.anomaly import SwinMae
+from nightforge.config import load_config
+from nightforge.config.anomaly import PatchTst, SwinMae
 from nightforge.config.schema import Config
 from nightforge.core.atomic import read_jsonl, sha256_file, write_json
 from nightforge.core.errors import ConfigError, InputError, NothingNewError, NumericError, StoppedError
@@ -252,3 +253,11 @@ def test_on_a_gpu_in_bfloat16_it_resumes_and_scores_as_on_the_cpu(data: Project,
 
 def test_the_default_settings_fit_together() -> None:
     assert architecture(SwinMae(), 3).encoder_stride == 8
+
+
+def test_one_changed_setting_leaves_the_other_defaults_of_the_stream(project: Project) -> None:
+    changed = load_config(
+        project, None, ["swinmae.training.max_steps=7", "patchtst.training.max_steps=7"], None
+    )
+    for stream, default in ((changed.swinmae, SwinMae()), (changed.patchtst, PatchTst())):
+        assert stream.training == msgspec.structs.replace(default.training, max_steps=7)

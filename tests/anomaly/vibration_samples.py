@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from nightforge.anomaly.recording import Profile, Segment
 from nightforge.config.anomaly import (
-    AnomalyTraining,
     Image,
     SwinMae,
     Transform,
     VibrationData,
     VibrationModel,
+    VibrationTraining,
 )
 
 FS = 400.0
@@ -33,7 +33,7 @@ def settings(seed: int = 4, **training: Any) -> SwinMae:
         cwt=Transform(n_freqs=32),
         image=Image(size=32),
         model=VibrationModel(embed_dim=8, num_heads=(1, 2), depths=(1, 1)),
-        training=AnomalyTraining(**{"epochs": 40, "lr": 2e-3, **steps, **training}),
+        training=VibrationTraining(**{"epochs": 40, "lr": 2e-3, **steps, **training}),
     )
 
 
