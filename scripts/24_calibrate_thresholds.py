@@ -7,6 +7,7 @@ Needs    enough calibration windows for anomaly.alpha_anomaly: 99 that do not ov
 Exits    0 done; 2 data, a model or calibration windows are missing; 3 nothing new (--force calibrates again)
 By hand  python scripts/24_calibrate_thresholds.py
          python scripts/24_calibrate_thresholds.py --set anomaly.patchtst_detector=pca --force
+         python scripts/24_calibrate_thresholds.py --stream patchtst --normal "data/normal/*.csv"
 """
 
 import argparse
@@ -28,16 +29,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--force", action="store_true", help="make a new version even when nothing has changed"
     )
 
+    parser.add_argument(
+        "--normal",
+        nargs="+",
+        metavar="GLOB",
+        help="take new thresholds from these files, which must be normal; the detectors stay",
+    )
+    parser.add_argument("--stream", choices=("patchtst", "swinmae"), help="the stream of --normal")
+
 
 def run(stage: Stage) -> dict[str, Any]:
-    from nightforge.anomaly.calibrate import calibrate
+    from nightforge.anomaly.calibrate import calibrate, recalibrate
+    from nightforge.core.errors import InputError
 
+    args = stage.args
+    if args.normal and not args.stream:
+        raise InputError("--normal needs --stream patchtst (sensor tables) or --stream swinmae (vibration)")
+    if args.normal:
+        return recalibrate(
+            stage.config, stage.paths, stage.report, stage.should_stop, args.stream, tuple(args.normal)
+        )
     return calibrate(
         stage.config,
         stage.paths,
         stage.report,
         stage.should_stop,
-        force=stage.args.force,
+        force=args.force,
         run_id=stage.run_id,
     )
 

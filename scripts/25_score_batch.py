@@ -8,6 +8,7 @@ Needs    model, profile, channels, rate and settings of the calibration; anythin
 Exits    0 done; 2 something is missing or does not belong together
 By hand  python scripts/25_score_batch.py
          python scripts/25_score_batch.py --model-version 1
+         python scripts/25_score_batch.py --stream patchtst --input "data/new/*.csv"
 """
 
 import argparse
@@ -29,17 +30,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model-version", type=int, metavar="N", help="calibration to use (default: the newest)"
     )
 
+    parser.add_argument(
+        "--input", nargs="+", metavar="GLOB", help="judge these files in place of the prepared batch"
+    )
+    parser.add_argument(
+        "--stream", choices=("patchtst", "swinmae"), help="judge only this stream; needed with --input"
+    )
+
 
 def run(stage: Stage) -> dict[str, Any]:
-    from nightforge.anomaly.score import score_batch
+    from nightforge.anomaly.score import ByHand, score_batch
+    from nightforge.core.errors import InputError
 
+    args = stage.args
+    if args.input and not args.stream:
+        raise InputError("--input needs --stream patchtst (sensor tables) or --stream swinmae (vibration)")
     return score_batch(
         stage.config,
         stage.paths,
         stage.report,
         stage.should_stop,
         run_id=stage.run_id,
-        version=stage.args.model_version,
+        by_hand=ByHand(args.model_version, args.stream, tuple(args.input or ())),
     )
 
 

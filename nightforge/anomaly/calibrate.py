@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,12 +21,17 @@ from nightforge.anomaly.calibrated import (
     Limits,
     bound_to,
     cut_of,
+    find,
+    load,
+    require_settings,
     save,
     settings_of,
 )
 from nightforge.anomaly.calibration import Conformal, drift_warnings, drifts, windows_needed
 from nightforge.anomaly.detectors import Detectors, Encoder
-from nightforge.anomaly.networks import network_for, newest_network
+from nightforge.anomaly.networks import network_for, network_of, newest_network
+from nightforge.anomaly.preparation import Env as Importing
+from nightforge.anomaly.prepare import prepare_more
 from nightforge.anomaly.prepared import Prepared, open_prepared
 from nightforge.anomaly.recording import STREAMS, Segment
 from nightforge.anomaly.views import View
@@ -37,6 +43,17 @@ from nightforge.core.paths import Project
 from nightforge.core.reporting import Report
 from nightforge.core.versions import read_manifest
 
+_BOUND = (  # what a new calibration of the same detectors keeps
+    "profile_hash",
+    "channels",
+    "fs_hz",
+    "window",
+    "network",
+    "network_folder",
+    "data_hash",
+    "settings",
+    "detector",
+)
 _MOST_RATIO = 0.3  # a larger share for calibration is not advised; more data is
 
 
@@ -109,6 +126,12 @@ def _stream(env: Env, stream: str, force: bool) -> dict[str, Any] | None:
         return None
     calibration = _fit_and_calibrate(env, stream, prepared, view, encoder)
     env.go_on()
+    return _finish(env, prepared, calibration, facts)
+
+
+def _finish(env: Env, prepared: Prepared, calibration: Calibration, facts: dict[str, Any]) -> dict[str, Any]:
+    """Look at held-out data and drift, write the new version, and tell what the stage returns."""
+    stream, chosen = prepared.stream, str(facts["detector"])
     env.report.phase("24.3", f"{stream}: held-out normal data and drift")
     thresholds = _thresholds(env, prepared, calibration, chosen)
     folder = save(env.project.models, stream, calibration, thresholds, facts | {"run_id": env.run_id})
@@ -141,15 +164,19 @@ def _fit_and_calibrate(
     env: Env, stream: str, prepared: Prepared, view: View, encoder: Encoder | None
 ) -> Calibration:
     held = prepared.segments("calibrate")
-    effective = sum(len(segment.values) // view.cut.rows for segment in held)
-    _require_enough(env.config, stream, effective, view.cut.rows)
+    _require_enough(env.config, stream, view.effective(held), view.cut.rows)
     env.report.phase("24.1", f"{stream}: fit detectors")
     detectors = Detectors.fit(prepared.segments("train"), view, encoder, env.config.anomaly.seed)
     env.go_on()
+    return _calibrated(env, stream, detectors, held)
+
+
+def _calibrated(env: Env, stream: str, detectors: Detectors, held: Sequence[Segment]) -> Calibration:
+    """Take thresholds and units of fitted detectors from normal segments they have not seen."""
+    view, anomaly = detectors.view, env.config.anomaly
     env.report.phase("24.2", f"{stream}: calibrate {', '.join(detectors.names)}")
     scores = score_all(detectors, held, env)
-    conformal = {name: Conformal.of(found, effective) for name, found in scores.items()}
-    anomaly = env.config.anomaly
+    conformal = {name: Conformal.of(found, view.effective(held)) for name, found in scores.items()}
     limits = {
         name: Limits(found.threshold(anomaly.alpha_warn), found.threshold(anomaly.alpha_anomaly))
         for name, found in conformal.items()
@@ -158,6 +185,37 @@ def _fit_and_calibrate(
     hits = np.asarray(np.sum(moved, axis=0), dtype=np.int64)
     attribution = Attribution.calibrate(detectors, held)
     return Calibration(detectors, attribution, conformal, limits, view.quantities(held), hits)
+
+
+def recalibrate(
+    config: Config,
+    project: Project,
+    report: Report,
+    should_stop: Callable[[], bool],
+    stream: str,
+    files: tuple[str, ...],
+) -> dict[str, Any]:
+    """Take new thresholds for the newest calibration's detectors from files a person says are normal.
+
+    The detectors stay as they are; the result is a new version. Raises InputError as `calibrate` does.
+    """
+    env = Env(config, project, report, should_stop, None)
+    train = open_prepared(project.anomaly_data / STREAMS[stream] / "train")
+    folder = find(project.models, stream)
+    encoder = network_of(project.models, folder, stream, newest_only=True)
+    old, manifest = load(folder, train.profile, encoder)
+    require_settings(folder, manifest, config, train.profile)
+    with ExitStack() as opened:
+        importing = Importing(config, project, report, should_stop, "calibration by hand", opened)
+        normal = open_prepared(prepare_more(importing, stream, files))
+    held = normal.segments("all")
+    view = old.detectors.view
+    _require_enough(config, stream, view.effective(held), view.cut.rows)
+    calibration = _calibrated(env, stream, old.detectors, held)
+    kept = {name: manifest[name] for name in _BOUND}
+    inputs = sha256_text(json.dumps([manifest["inputs"], normal.hash]))[:16]
+    facts = kept | {"inputs": inputs, "calibrated_on": normal.hash}
+    return {stream: _finish(env, train, calibration, facts)}
 
 
 def score_all(detectors: Detectors, segments: Sequence[Segment], env: Env) -> dict[str, Any]:
@@ -233,8 +291,7 @@ def _held_out(env: Env, segments: Sequence[Segment], calibration: Calibration) -
     usable = [segment for segment in segments if len(calibration.detectors.view.starts(segment))]
     if not usable:
         return {}
-    rows = calibration.detectors.view.cut.rows
-    effective = sum(len(segment.values) // rows for segment in usable)
+    effective = calibration.detectors.view.effective(usable)
     return {
         name: {
             "n": len(scores),

@@ -35,6 +35,7 @@ TRAINED_BY = {"patchtst": "22_train_patchtst.py", "swinmae": "23_train_swin_mim.
 CLASSIC = ("pca", "iforest", "features")
 FUSED_MEMBERS = {"patchtst": ("pca", "features", "patchtst"), "swinmae": ("features", "swin-mim")}
 LEAST_WINDOWS = 20  # to fit anything on
+_FIT_WINDOWS = 4096  # evenly spread; more would cost time and change nothing
 _FIT_NUMBERS = 2**25  # largest training matrix: 256 MB
 
 
@@ -217,7 +218,7 @@ def _training_matrices(
             f"{LEAST_WINDOWS}: bring more data or make the window shorter"
         )
     numbers = len(view.channel_of()) * (view.cut.stride if view.is_table else 1)
-    every = max(1, -(-total * numbers // _FIT_NUMBERS))
+    every = max(1, -(-total // _FIT_WINDOWS), -(-total * numbers // _FIT_NUMBERS))
     matrices: list[Samples] = []
     embeddings: list[Floats] = []
     seen = 0

@@ -28,13 +28,14 @@ from nightforge.anomaly.preparation import (
     refuse_empty_parts,
     refuse_none,
 )
+from nightforge.anomaly.prepared import open_prepared
 from nightforge.anomaly.profiles import Fitted, fit_profile
 from nightforge.anomaly.quality import FileQuality, counted
 from nightforge.anomaly.quality_report import write_report
 from nightforge.anomaly.quality_rules import judge, judge_alone
 from nightforge.anomaly.readers import Source
 from nightforge.anomaly.recording import STREAMS
-from nightforge.anomaly.sources import locate
+from nightforge.anomaly.sources import Located, find, locate, nothing
 from nightforge.anomaly.storage import DataSet, Entry, Stored, load, put_aside, write_set
 from nightforge.config import Config
 from nightforge.config.anomaly import PatchTst, SwinMae
@@ -71,6 +72,32 @@ def prepare(
         for job in jobs:
             _write_report(env, job)
     return {job.stream: _result(job) for job in jobs}
+
+
+def prepare_more(env: Env, stream: str, globs: tuple[str, ...]) -> Path:
+    """Prepare files named by hand, held to the training profile; returns the folder of the set they make.
+
+    Writes data/anomaly/by-hand/<fdc|vib>/score/ and results/anomaly/quality/by-hand-<fdc|vib>.{json,html}.
+    Raises InputError when nothing is found or nothing of it is usable.
+    """
+    train = env.project.anomaly_data / STREAMS[stream] / "train"
+    prepared = open_prepared(train)
+    job = job_of(stream, env.config, env.project)
+    job.folder = env.project.anomaly_data / "by-hand" / STREAMS[stream]
+    job.report_path = job.report_path.with_name(f"by-hand-{STREAMS[stream]}")
+    job.fitted = Fitted(prepared.profile, np.load(train / "quantiles.npy", allow_pickle=False))
+    job.channels, job.hashes["train"] = prepared.profile.channels, prepared.hash
+    shutil.rmtree(job.work, ignore_errors=True)
+    job.work.mkdir(parents=True)
+    env.opened.callback(shutil.rmtree, job.work, ignore_errors=True)
+    found = find("files", globs, env.project.root, (stream, "auto"), env.opened)
+    if not found.sources:
+        raise nothing("files", globs, stream, "auto", found)
+    job.located = Located((), found.sources, found.sources[0].kind, found.ignored)
+    _step(env, [job], ("batch-import", "21.3", "import files named by hand"), _import_score)
+    _step(env, [job], ("batch-dqvl", "21.4", "check files named by hand"), _check_score)
+    _write_report(env, job)
+    return job.folder / "score"
 
 
 def _step(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial as partial_call
 from itertools import groupby
@@ -24,6 +25,8 @@ from nightforge.anomaly.calibration import drift_warnings, drifts
 from nightforge.anomaly.detectors import needs_network
 from nightforge.anomaly.events import Stretch, Track, find_events, judge
 from nightforge.anomaly.networks import network_of
+from nightforge.anomaly.preparation import Env as Importing
+from nightforge.anomaly.prepare import prepare_more
 from nightforge.anomaly.prepared import Prepared, open_prepared
 from nightforge.anomaly.realised import Realised
 from nightforge.anomaly.recording import STREAMS, Segment
@@ -41,14 +44,26 @@ COMPARED_WINDOWS = 100_000  # up to so many, all detectors score the batch; beyo
 
 
 @dataclass(frozen=True)
+class ByHand:
+    """What a person asked for. version: of the calibration, in place of the newest; stream: judge only this
+    one; files: globs of files to judge in place of the prepared batch.
+    """
+
+    version: int | None = None
+    stream: str | None = None
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Env:
-    """What all streams share. version: a calibration to use in place of the newest."""
+    """What all streams share. label: how the folder of decisions will be called."""
 
     config: Config
     project: Project
     report: Report
     should_stop: Callable[[], bool]
-    version: int | None
+    by_hand: ByHand
+    label: str
     folder: Path  # being written
 
 
@@ -79,7 +94,7 @@ def score_batch(
     should_stop: Callable[[], bool],
     *,
     run_id: str | None = None,
-    version: int | None = None,
+    by_hand: ByHand = ByHand(),
 ) -> dict[str, Any]:
     """Judge the prepared batch of every enabled stream; returns label, folder and counts per stream.
 
@@ -91,8 +106,10 @@ def score_batch(
     partial = runs / f"{label}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    env = Env(config, project, report, should_stop, version, partial)
+    env = Env(config, project, report, should_stop, by_hand, label, partial)
     streams = [stream for stream in STREAMS if getattr(config, stream).enabled]
+    if by_hand.stream is not None:
+        streams = [by_hand.stream]
     report.node("batch-orchestrator", "running", ", ".join(streams))
     try:
         blocks: dict[str, Any] = {
@@ -171,17 +188,18 @@ def _stream(env: Env, stream: str) -> dict[str, Any]:
         _tell_realised(env.report, stream, block["realised"])
     write_alarms(env.folder / f"{stream}_alarms.csv", events)
     head = {name: block[name] for name in ("stream", "detector", "thresholds")}
-    head["label"] = env.folder.name.removesuffix(".partial")
+    head["label"] = env.label
     write_chart(env.folder / f"chart_{stream}.json", head, chart, events)
     return block
 
 
 def _open(env: Env, stream: str) -> Batch:
-    prepared = open_prepared(env.project.anomaly_data / STREAMS[stream] / "score")
-    folder = calibrated.find(env.project.models, stream, env.version)
-    encoder = network_of(env.project.models, folder, stream, newest_only=env.version is None)
+    version = env.by_hand.version
+    prepared = _batch(env, stream)
+    folder = calibrated.find(env.project.models, stream, version)
+    encoder = network_of(env.project.models, folder, stream, newest_only=version is None)
     calibration, manifest = calibrated.load(folder, prepared.profile, encoder)
-    if env.version is None:
+    if version is None:
         calibrated.require_settings(folder, manifest, env.config, prepared.profile)
     detector: str = getattr(env.config.anomaly, f"{stream}_detector")
     if detector not in calibration.limits:
@@ -211,6 +229,15 @@ def _open(env: Env, stream: str) -> Batch:
     return Batch(
         stream, prepared, calibration, manifest, folder.name, detector, names, usable, too_short, flagged
     )
+
+
+def _batch(env: Env, stream: str) -> Prepared:
+    """Open the prepared batch, or import the files named by hand."""
+    if not env.by_hand.files:
+        return open_prepared(env.project.anomaly_data / STREAMS[stream] / "score")
+    with ExitStack() as opened:
+        importing = Importing(env.config, env.project, env.report, env.should_stop, env.label, opened)
+        return open_prepared(prepare_more(importing, stream, env.by_hand.files))
 
 
 def _truth(project: Project, batch: Batch) -> Realised | None:

@@ -34,7 +34,7 @@ class Found:
     ignored: tuple[str, ...]
 
 
-def _find(key: str, globs: Globs, root: Path, kinds: tuple[str, str], opened: ExitStack) -> Found:
+def find(key: str, globs: Globs, root: Path, kinds: tuple[str, str], opened: ExitStack) -> Found:
     """Find the files behind one glob, folder or list, sorted by file id. `kinds`: the stream, and csv,
     parquet, npy or auto. Zip files stay open until `opened` closes. Raises InputError for several kinds.
     """
@@ -129,20 +129,20 @@ def locate(stream: str, config: Config, project: Project, opened: ExitStack, rep
     data = settings.data
     if data.source == "synthetic":
         return _generated(stream, config, project, opened)
-    train = _find(f"{stream}.data.path", data.path, project.root, (stream, data.source), opened)
-    score = _find(f"{stream}.data.test_path", data.test_path, project.root, (stream, data.source), opened)
+    train = find(f"{stream}.data.path", data.path, project.root, (stream, data.source), opened)
+    score = find(f"{stream}.data.test_path", data.test_path, project.root, (stream, data.source), opened)
     default = type(data)()
     if not score.sources and (score.ignored or data.test_path != default.test_path):
-        raise _nothing(f"{stream}.data.test_path", data.test_path, stream, data.source, score)
+        raise nothing(f"{stream}.data.test_path", data.test_path, stream, data.source, score)
     if train.sources:
         return Located(train.sources, score.sources, train.sources[0].kind, (*train.ignored, *score.ignored))
     if data.source != "auto" or data.path != default.path or train.ignored or score.sources:
-        raise _nothing(f"{stream}.data.path", data.path, stream, data.source, train)
+        raise nothing(f"{stream}.data.path", data.path, stream, data.source, train)
     report.message(f"{stream}: no files in {data.path}, so the seeded generator writes synthetic data")
     return _generated(stream, config, project, opened)
 
 
-def _nothing(key: str, globs: Globs, stream: str, kind: str, found: Found) -> InputError:
+def nothing(key: str, globs: Globs, stream: str, kind: str, found: Found) -> InputError:
     kinds = ALLOWED[stream] if kind == "auto" else (kind,)
     suffixes = " or ".join(suffix for suffix, name in KINDS.items() if name in kinds)
     shown = globs if isinstance(globs, str) else ", ".join(globs)
@@ -175,7 +175,7 @@ def _generated(stream: str, config: Config, project: Project, opened: ExitStack)
         vibration = config.swinmae.data
         synthetic_vib.write_files(folder, fs=vibration.fs, samples=vibration.total_steps, seed=seed)
     train, score = (
-        _find(f"{stream}.data.source", str(folder / part), project.root, (stream, "auto"), opened)
+        find(f"{stream}.data.source", str(folder / part), project.root, (stream, "auto"), opened)
         for part in ("train", "test")
     )
     return Located(train.sources, score.sources, "synthetic")

@@ -63,6 +63,10 @@ class View:
         """Return the first row of every window, counted within the segment: (n,)."""
         return window_starts(len(segment.values), self.cut.rows, self.cut.stride)
 
+    def effective(self, segments: Sequence[Segment]) -> int:
+        """Return how many windows fit into the segments without overlap."""
+        return sum(len(segment.values) // self.cut.rows for segment in segments)
+
     @property
     def reach(self) -> int:
         """Rows before a window's first that its score may still depend on: its earliest newly judged row

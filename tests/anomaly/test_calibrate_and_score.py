@@ -16,12 +16,12 @@ import pytest
 
 from nightforge.anomaly import forest
 from nightforge.anomaly import synthetic_fdc as generator
-from nightforge.anomaly.calibrate import calibrate
+from nightforge.anomaly.calibrate import calibrate, recalibrate
 from nightforge.anomaly.calibrated import find, load
 from nightforge.anomaly.prepare import prepare
 from nightforge.anomaly.prepared import open_prepared
 from nightforge.anomaly.records import FIELDS
-from nightforge.anomaly.score import score_batch
+from nightforge.anomaly.score import ByHand, score_batch
 from nightforge.config import Config, load_config
 from nightforge.core.errors import InputError, NothingNewError, StoppedError
 from nightforge.core.paths import Project
@@ -164,7 +164,7 @@ def test_nothing_new_is_not_calibrated_again_and_force_makes_a_new_version(line:
     assert {path.name: path.read_bytes() for path in old.iterdir()} == before
     with pytest.raises(InputError, match=r"with other settings: alpha_warn was 0.2, is 0.1"):
         line.score()
-    assert line.score(version=1).is_dir()
+    assert line.score(by_hand=ByHand(version=1)).is_dir()
 
 
 def test_too_few_calibration_windows_are_refused_with_the_numbers_that_help(line: Line) -> None:
@@ -172,6 +172,27 @@ def test_too_few_calibration_windows_are_refused_with_the_numbers_that_help(line
         InputError, match=r"0.001 needs at least 999 .*has 42\. Either bring at least 23.8 times"
     ):
         line.calibrate("anomaly.alpha_anomaly=0.001")
+
+
+def test_new_thresholds_from_files_that_are_normal_are_a_new_version_of_the_same_detectors(
+    line: Line,
+) -> None:
+    for number in range(70, 73):
+        write(line.project.root / f"more/{number}.csv", number, 200)
+    normal, old = ("more/*.csv",), find(line.project.models, "patchtst")
+    before = (old / "manifest.json").read_bytes()
+    done = recalibrate(line.config(), line.project, Remembering(), lambda: False, "patchtst", normal)
+    assert (
+        done["patchtst"]["folder"] == "models/anomaly-patchtst-v2" and done["patchtst"]["n_effective"] == 36
+    )
+    assert (old / "manifest.json").read_bytes() == before
+    with (
+        np.load(old / "detectors.npz") as a,
+        np.load(find(line.project.models, "patchtst") / "detectors.npz") as b,
+    ):
+        assert a["features.mean"].tobytes() == b["features.mean"].tobytes()
+        assert len(a["scores.features"]) != len(b["scores.features"])
+    assert line.score().is_dir()
 
 
 def edited(path: str, change: Callable[[dict[str, Any]], None]) -> Callable[[Line], None]:
@@ -234,6 +255,18 @@ def test_a_detector_that_needs_a_network_is_never_replaced(line: Line, detector:
         line.calibrate(f"anomaly.patchtst_detector={detector}")
     with pytest.raises(InputError, match=f"calibrated without a network for .* ask for '{detector}'"):
         line.score(f"anomaly.patchtst_detector={detector}")
+
+
+def test_files_named_by_hand_are_judged_like_the_batch(line: Line) -> None:
+    write(line.project.root / "more/fault.csv", 90, 203, (FAULT,))
+    write(line.project.root / "more/odd.csv", 95, 203)
+    odd = line.project.root / "more/odd.csv"
+    odd.write_text(odd.read_text(encoding="utf-8").replace(PLANT.names[0], "other"), encoding="utf-8")
+    folder = line.score(by_hand=ByHand(stream="patchtst", files=("more/*.csv",)))
+    rows, batch = table(folder, "patchtst_events.csv"), table(line.score(), "patchtst_events.csv")
+    assert [row["score"] for row in rows] == [row["score"] for row in batch if row["file_id"] == "fault.csv"]
+    with pytest.raises(InputError, match="files=nowhere finds no"):
+        line.score(by_hand=ByHand(stream="patchtst", files=("nowhere",)))
 
 
 def test_a_stop_leaves_no_half_written_decisions(line: Line) -> None:
