@@ -35,7 +35,7 @@ class Artifacts:
     def recipe(self) -> dict[str, Any]:
         """Return the resolved settings of the stream that the model was trained with; empty without any."""
         recipe = (read_object(self.model / RECIPE) if self.model else None) or {}
-        settings = recipe.get(self.stream)
+        settings = recipe.get(self.stream, recipe)  # PatchTST keeps more beside them
         return settings if isinstance(settings, dict) else {}
 
     def thresholds(self) -> dict[str, Any]:

@@ -137,7 +137,7 @@ def dashboard_state(sources: Sources) -> dict[str, Any]:
         "checklist": items,
         "metrics": {stream.stream: _metrics(sources, stream) for stream in sources.streams},
         "artifacts": _artifacts(sources, items),
-        "quality": {stream.stream: _short(read_object(stream.quality) or {}) for stream in sources.streams},
+        "quality": {stream.stream: _quality(stream) for stream in sources.streams},
         "scores": _scores(summary),
         "thresholds": {stream.stream: _short(stream.thresholds()) for stream in sources.streams},
         "settings": _settings(sources),
@@ -161,6 +161,18 @@ def _short(value: dict[str, Any]) -> dict[str, Any]:
         elif not (isinstance(entry, list) and len(entry) > 64):
             result[name] = entry
     return result
+
+
+def _quality(stream: Artifacts) -> dict[str, Any]:
+    """Return the counts of the quality report and what was said of each file that is not as it should be."""
+    value = read_object(stream.quality) or {}
+    told = ("file_id", "part", "decision", "hard_fails", "warnings")
+    files = [
+        {name: entry.get(name) for name in told}
+        for entry in value.get("files") or []
+        if entry.get("hard_fails") or entry.get("warnings")
+    ]
+    return {**{name: entry for name, entry in value.items() if name != "files"}, "files": files}
 
 
 def _metrics(sources: Sources, stream: Artifacts) -> dict[str, Any]:

@@ -60,5 +60,11 @@ def index_entry(file: str, snapshot: dict[str, Any]) -> dict[str, Any]:
             "total": len(checklist),
         },
         "final_val_loss": {stream: value.get("final_val_loss") for stream, value in metrics.items()},
-        "scores": snapshot.get("scores") or {},
+        "scores": {stream: _score(value) for stream, value in (snapshot.get("scores") or {}).items()},
     }
+
+
+def _score(value: dict[str, Any]) -> dict[str, Any]:
+    summary = value.get("summary") or {}
+    told = {name: summary.get(name) for name in ("window_count", "decision_counts", "events")}
+    return {"detector": value.get("detector"), **told}

@@ -50,28 +50,45 @@ def _stream(state: dict[str, Any], stream: str) -> Iterator[str]:
 
 
 def _thresholds(value: dict[str, Any]) -> Iterator[str]:
-    if not value:
+    chosen = value.get("detector")
+    found = (value.get("detectors") or {}).get(chosen)
+    if not found:
         yield "No thresholds: nothing has been calibrated."
         return
-    for line in _plain(value):
-        yield f"* {line}"
+    yield (
+        f"Detector `{chosen}`, calibrated on {found['n']} windows of held-out normal data "
+        f"({found['n_effective']} without overlap)."
+    )
+    yield ""
+    yield "| | chosen rate | threshold | seen on the test part |"
+    yield "|---|---|---|---|"
+    held_out = (value.get("held_out") or {}).get(chosen) or {}
+    for name in ("warn", "anomaly"):
+        rate = held_out.get(f"far_{name}")
+        seen = f"{rate:.2%} of {held_out['n']}" if rate is not None else "no test part"
+        yield f"| {name} | {found[f'alpha_{name}']:.2%} | {found[name]:.4g} | {seen} |"
+    for words in value.get("warnings") or []:
+        yield f"* **Drift**: {words}"
 
 
 def _found(value: dict[str, Any]) -> Iterator[str]:
-    if not value:
+    summary = value.get("summary") or {}
+    if not summary:
         yield "Nothing has been judged."
         return
-    for line in _plain(value):
-        yield f"* {line}"
-
-
-def _plain(value: dict[str, Any], prefix: str = "") -> Iterator[str]:
-    """Write nested plain values as `name: value` lines."""
-    for name, entry in value.items():
-        if isinstance(entry, dict):
-            yield from _plain(entry, f"{prefix}{name}.")
-        elif isinstance(entry, (str, int, float, bool)):
-            yield f"{prefix}{name}: {entry:.5g}" if isinstance(entry, float) else f"{prefix}{name}: {entry}"
+    counts = summary.get("decision_counts") or {}
+    judged = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    windows, events = summary.get("window_count", 0), summary.get("events", 0)
+    yield f"Judged {windows:,} windows: {judged}; **{events} events**."
+    realised = value.get("realised")
+    if realised:
+        yield (
+            f"The generator knows the truth: of {realised['normal_windows']:,} normal windows "
+            f"{realised['far_warn']:.2%} were warned or worse and {realised['far_anomaly']:.2%} alarmed; "
+            f"{realised['faults_found']} of {realised['faults']} faults were found."
+        )
+    for words in value.get("warnings") or []:
+        yield f"* **Drift**: {words}"
 
 
 def _checks(state: dict[str, Any]) -> Iterator[str]:

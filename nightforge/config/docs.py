@@ -7,7 +7,7 @@ import json
 from typing import Any, Literal, get_args, get_origin
 
 import msgspec
-from msgspec import NODEFAULT, Meta, Struct
+from msgspec import Meta, Struct
 
 from nightforge.config.schema import Config
 
@@ -27,11 +27,13 @@ def render() -> str:
     parts = [HEAD]
     for field in msgspec.structs.fields(Config):
         if _is_struct(field.type):
-            parts.append(_section(field.name, field.type))
+            parts.append(_section(field.name, getattr(Config(), field.name)))
     return "\n".join(parts)
 
 
-def _section(name: str, struct: type[Struct]) -> str:
+def _section(name: str, values: Struct) -> str:
+    """Write the table of one section from its default `values`: two of one type may differ in them."""
+    struct = type(values)
     lines = [
         f"## {name}",
         "",
@@ -43,9 +45,9 @@ def _section(name: str, struct: type[Struct]) -> str:
     nested: list[str] = []
     for field in msgspec.structs.fields(struct):
         if _is_struct(field.type):
-            nested.append(_section(f"{name}.{field.name}", field.type))
+            nested.append(_section(f"{name}.{field.name}", getattr(values, field.name)))
             continue
-        default = "" if field.default is NODEFAULT else f"`{json.dumps(field.default)}`"
+        default = f"`{json.dumps(getattr(values, field.name))}`"
         lines.append(f"| `{field.name}` | {default} | {_type_words(field.type)} | {_meaning(field.type)} |")
     return "\n".join([*lines, "", *nested])
 

@@ -46,7 +46,8 @@ def load_config(
         layers = [(str(path), content), (str(project.profiles / f"{name}.json"), overlay)]
         layers.append(("the profile's name", {"profile": name}))
     layers += [(f"--set {text}", parse_override(text)) for text in overrides]
-    merged: dict[str, Any] = {}
+    # All defaults lie below: a section of which one key is given keeps its own defaults for the others.
+    merged = Config().to_dict()
     for place, layer in layers:
         _check_keys(layer, Config, place, "")
         _check_types(layer, place)

@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from nightforge.config import load_config
+from nightforge.config import Config, load_config
 from nightforge.core.errors import ConfigError, ExitCode
 from nightforge.core.paths import Project
 
@@ -107,3 +108,9 @@ def test_an_unknown_profile_lists_the_known_ones(project: Project) -> None:
 def test_comments_are_allowed_where_json_has_none(project: Project) -> None:
     write(project, **{"// why": "second disk", "backup": {"// note": "x", "keep_last": 3}})
     assert load_config(project, "tiny").backup.keep_last == 3
+
+
+def test_one_key_of_a_section_leaves_its_other_defaults_alone(project: Project) -> None:
+    """Both trainings are of one type, but each has defaults of its own."""
+    config = load_config(project, overrides=("swinmae.training.max_steps=3",))
+    assert config.swinmae.training == msgspec.structs.replace(Config().swinmae.training, max_steps=3)
