@@ -53,7 +53,8 @@ def skab_section(data: Path, recipe: Recipe, seeds: int, results: Results, held_
     default = recipe["skab"].anomaly.patchtst_detector
     best = max((name for name in means if name.startswith(("PCA", "IF", "max"))), key=lambda n: means[n][2])
     trained, control = means["patchtst, trained"][0], means["patchtst, untrained"][0]
-    readout = max((n for n in means if "untrained" in n), key=lambda n: means[n][0])
+    readouts = [n for n in means if "untrained" in n and not n.startswith("fused")]
+    readout = max(readouts, key=lambda n: means[n][0])
     results.add(
         f"{title}, default detector ({default}), VUS-PR",
         spread(measured[f"{default}, trained"][:, :, 2].mean(axis=1)),

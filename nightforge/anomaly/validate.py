@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +119,7 @@ def _answers(subject: Subject, report: Report, should_stop: Callable[[], bool]) 
         report.phase(f"26.{index}", title)
         if index in _NODES:
             report.node(_NODES[index], "running", title)
-        item = _asked(index, title, hint, lambda ask=ask: ask(subject))
+        item = _asked(index, title, hint, partial(ask, subject))
         items.append(item)
         if index in _NODES:
             report.node(_NODES[index], "done" if item.state == PASS else "fail", item.detail)
