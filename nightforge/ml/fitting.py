@@ -114,7 +114,10 @@ def fit(
     )
     started = time.monotonic()
     with folded(model):
-        run_training(trainer, start.checkpoint, plan.work_dir)
+        if start.checkpoint and 0 < plan.settings.max_steps <= start.step:
+            trainer.take_over(start.checkpoint)
+        else:
+            run_training(trainer, start.checkpoint, plan.work_dir)
     watchers.judge(trainer)
     return Fitted(
         steps=trainer.state.global_step,

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from transformers import Trainer
-from transformers.trainer_callback import PrinterCallback, TrainerCallback
+from transformers.trainer_callback import PrinterCallback, TrainerCallback, TrainerState
 
 from nightforge.core.errors import DiskFullError, NumericError, OutOfMemory, StoppedError
 from nightforge.core.failures import class_of
@@ -103,6 +103,13 @@ class WholeTrainer(Trainer):
                 f"no room for another checkpoint in {work}; saved at step {self.state.global_step}",
                 next_command="free some space; the run goes on by itself",
             )
+
+    def take_over(self, checkpoint: Path) -> None:
+        """Load weights and record of a training that had ended: asked to go on from the last of its steps,
+        the Trainer would take one more.
+        """
+        self.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+        self._load_from_checkpoint(str(checkpoint))
 
     def _save_whole(self, partial_root: Path, model: Any, trial: Any) -> None:
         final = self.args.output_dir

@@ -6,6 +6,7 @@ import itertools
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 import torch
 
@@ -91,6 +92,20 @@ def test_loss_falls_and_every_logging_step_is_reported(
     assert phases == (
         "first_step step save step eval step save step eval step save step eval save step".split()
     )  # saved after 3, 6, 9 and 12, evaluated after 4, 8 and 12
+
+
+@pytest.mark.parametrize("changes", [{}, {"max_steps": 5, "save_steps": 5}], ids=["epochs", "max_steps"])
+def test_a_training_that_ended_before_it_was_put_away_takes_no_further_step(
+    config: Config, tmp_path: Path, changes: dict[str, int]
+) -> None:
+    config = msgspec.structs.replace(config, training=settings(**changes))
+    whole, expected = train(config, tmp_path / "work", SilentReport())
+    report = SilentReport()
+    again, weights = train(config, tmp_path / "work", report)  # as after a crash before the adapter was saved
+    assert whole is not None and again is not None
+    assert report.steps == [] and again.steps == whole.steps == again.resumed_from
+    assert again.train == whole.train and again.eval == whole.eval
+    assert all(torch.equal(expected[name], weights[name]) for name in expected)
 
 
 def test_a_stopped_and_resumed_training_equals_an_uninterrupted_one(config: Config, tmp_path: Path) -> None:
