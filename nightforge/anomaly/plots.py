@@ -46,7 +46,8 @@ def score_plot(chart: dict[str, Any]) -> str:
             f'<line x1="{LEFT}" x2="{WIDTH - 8}" y1="{at:.1f}" y2="{at:.1f}" '
             f'style="stroke:{colour};stroke-dasharray:6 4"/>'
         )
-        parts.append(_words(LEFT - 4, at + 4, f"{limits[name]:.3g}", "end", colour))
+        label = at + (12 if name == "warn" else 0)  # apart, also where the thresholds are close
+        parts.append(_words(LEFT - 4, label, f"{limits[name]:.3g}", "end", colour))
     for point, anchor in ((points[0], "start"), (points[-1], "end")):
         words = f"window {point['index']:,}: {point['time']}"
         parts.append(_words(x(point["index"]), HEIGHT - 8, words, anchor, "var(--muted)"))

@@ -112,9 +112,7 @@ def score_batch(
         streams = [by_hand.stream]
     report.node("batch-orchestrator", "running", ", ".join(streams))
     try:
-        blocks: dict[str, Any] = {
-            stream: _node(report, f"batch-{stream}", partial_call(_stream, env, stream)) for stream in streams
-        }
+        blocks = _node(report, "batch-decision", partial_call(_decide, env, streams))
         summary = _summary(label, run_id, project.relative(runs / label), blocks)
         write_json(partial / "summary.json", summary, durable=False)
         _node(report, "batch-report", partial_call(write_report, partial / "report.html", summary, partial))
@@ -144,6 +142,13 @@ def _node(report: Report, name: str, work: Callable[[], Any]) -> Any:
         raise
     report.node(name, "done", "")
     return found
+
+
+def _decide(env: Env, streams: Sequence[str]) -> dict[str, Any]:
+    """Judge each stream in turn; returns what the summary says of each."""
+    return {
+        stream: _node(env.report, f"batch-{stream}", partial_call(_stream, env, stream)) for stream in streams
+    }
 
 
 def _summary(label: str, run_id: str | None, folder: str, blocks: dict[str, Any]) -> dict[str, Any]:

@@ -146,6 +146,22 @@ def test_judging_again_gives_the_same_bits(line: Line) -> None:
     assert [(first / name).read_bytes() for name in names] == [(second / name).read_bytes() for name in names]
 
 
+def test_the_boxes_of_the_graph_are_lit_in_order_and_go_out(line: Line) -> None:
+    report = Remembering()
+    score_batch(line.config(), line.project, report, lambda: False)
+    assert [name for name, status in report.nodes if status == "running"] == [
+        "batch-orchestrator",
+        "batch-decision",
+        "batch-patchtst",
+        "batch-report",
+    ]
+    assert {status for _, status in report.nodes} == {"running", "done"}
+    stopped = Remembering()
+    with pytest.raises(StoppedError):
+        score_batch(line.config(), line.project, stopped, lambda: True)
+    assert ("batch-patchtst", "fail") in stopped.nodes and ("batch-orchestrator", "fail") in stopped.nodes
+
+
 def test_the_newest_decisions_are_named_last_and_others_stay(line: Line) -> None:
     first, second = line.score(run_id="a"), line.score()
     latest = json.loads((line.project.anomaly_results / "latest.json").read_text(encoding="utf-8"))
