@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from nightforge.anomaly import calibrated
 from nightforge.anomaly.artifacts import Artifacts
-from nightforge.anomaly.networks import load_network
+from nightforge.anomaly.detectors import Encoder
+from nightforge.anomaly.networks import load_network, network_of
 from nightforge.anomaly.prepared import Prepared, open_prepared
 from nightforge.anomaly.recording import Segment
 from nightforge.anomaly.views import View
@@ -32,18 +33,18 @@ def load_strictly(stream: Artifacts, model: Path, detectors: Path) -> str:
         raise InputError(
             f"{model.name} has hash {encoder.hash}, its manifest says {manifest.get('model_hash')}"
         )
-    calibrated.load(detectors, encoder.profile, encoder)
+    calibrated.load(detectors, encoder.profile, _network_of(detectors, stream.stream))
     return encoder.hash
 
 
-def score_twice(config: Config, stream: Artifacts, model: Path, detectors: Path) -> str:
+def score_twice(config: Config, stream: Artifacts, detectors: Path) -> str:
     """Score windows that no training has seen, twice, everything loaded anew in between. Raises InputError if
     there are none, a score is not a finite number, or one bit differs.
     """
     prepared = open_prepared(stream.train)
     detector = str(getattr(config.anomaly, f"{stream.stream}_detector"))
-    first = _scores(prepared, stream.stream, detector, (model, detectors))
-    second = _scores(prepared, stream.stream, detector, (model, detectors))
+    first = _scores(prepared, stream.stream, detector, detectors)
+    second = _scores(prepared, stream.stream, detector, detectors)
     if not np.isfinite(first).all():
         raise InputError(f"{detector} gives a score that is not a finite number")
     if first.tobytes() != second.tobytes():
@@ -52,11 +53,12 @@ def score_twice(config: Config, stream: Artifacts, model: Path, detectors: Path)
     return f"{len(first)} held-out windows, {detector}, bit for bit"
 
 
-def _scores(
-    prepared: Prepared, stream: str, detector: str, folders: tuple[Path, Path]
-) -> NDArray[np.float64]:
-    encoder = load_network(folders[0], stream)
-    calibration, _ = calibrated.load(folders[1], prepared.profile, encoder)
+def _network_of(detectors: Path, stream: str) -> Encoder | None:
+    return network_of(detectors.parent, detectors, stream, newest_only=True)
+
+
+def _scores(prepared: Prepared, stream: str, detector: str, detectors: Path) -> NDArray[np.float64]:
+    calibration, _ = calibrated.load(detectors, prepared.profile, _network_of(detectors, stream))
     view = calibration.detectors.view
     held_out = _beginning(prepared.segments("test") or prepared.segments("calibrate"), view)
     return calibration.detectors.score(held_out, (detector,))[detector]

@@ -276,7 +276,7 @@ def _smoke(subject: Subject) -> str:
     """6: held-out windows are scored twice, with equal bits."""
     if subject.skip_smoke:
         raise _Skipped("left out on request (--skip-smoke)")
-    return _each(subject, lambda stream: smoke.score_twice(subject.config, stream, *_there(stream)))
+    return _each(subject, lambda stream: smoke.score_twice(subject.config, stream, _there(stream)[1]))
 
 
 def _split(subject: Subject) -> str:
