@@ -7,12 +7,12 @@ export const VIEWS = [
     id: "training-flow", name: "Training",
     layers: [
       [node("orchestrator", "Orchestrator")], [node("data-prep", "Prepare data")], [node("dqvl", "Data quality")],
-      [node("patchtst", "PatchTST"), node("swinmae", "Swin model")], [node("artifact-save", "Save models")],
-      [node("calibrate", "Calibrate")], [node("validation-gate", "Validation")], [node("report", "Report")], [node("run-summary", "Run summary")],
+      [node("patchtst", "PatchTST"), node("swinmae", "Swin model")], [node("calibrate", "Calibrate")],
+      [node("artifact-save", "Save and back up")], [node("validation-gate", "Validation")], [node("report", "Report")], [node("run-summary", "Run summary")],
     ],
     edges: [
-      ["orchestrator", "data-prep"], ["data-prep", "dqvl"], ["dqvl", "patchtst"], ["dqvl", "swinmae"], ["patchtst", "artifact-save"],
-      ["swinmae", "artifact-save"], ["artifact-save", "calibrate"], ["calibrate", "validation-gate"], ["validation-gate", "report"], ["report", "run-summary"],
+      ["orchestrator", "data-prep"], ["data-prep", "dqvl"], ["dqvl", "patchtst"], ["dqvl", "swinmae"], ["patchtst", "calibrate"],
+      ["swinmae", "calibrate"], ["calibrate", "artifact-save"], ["artifact-save", "validation-gate"], ["validation-gate", "report"], ["report", "run-summary"],
     ],
   },
   {

@@ -95,6 +95,7 @@ def test_files_are_imported_and_training_started_with_the_keyboard_alone(
         file.write_text("time,flow\n1,2\n2,3\n")
     with serving(project_of(tmp_path)) as site:
         started = fake_launcher(site)
+        tab.page.on("filechooser", lambda _: None)  # choosers are caught from now on, not from a moment later
         open_page(tab, site)
         keys = tab.page.keyboard
         for _ in range(30):
