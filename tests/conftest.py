@@ -14,6 +14,9 @@ import pytest
 from nightforge.core.paths import Project
 
 ROOT = Path(__file__).resolve().parents[1]
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Tests share the cores already; threads of one that wait for a core spin and take it from the others.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture

@@ -71,7 +71,8 @@ def prepare_device(config: Config) -> str:
 
     Raises InputError when the visible GPU is not the expected one or its mask hides every GPU.
     """
-    torch.set_num_threads(config.hardware.cpu_threads or os.cpu_count() or 1)
+    asked = torch.get_num_threads() if "OMP_NUM_THREADS" in os.environ else os.cpu_count()
+    torch.set_num_threads(config.hardware.cpu_threads or asked or 1)
     wanted = config.hardware.cuda_visible_devices
     cuda: Any = torch.cuda
     if wanted is not None and not cuda.is_initialized():

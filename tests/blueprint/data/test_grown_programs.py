@@ -54,7 +54,7 @@ def test_the_profiles_choose_their_scope() -> None:
         name: load_config(Project(ROOT), profile=name).synthetic.scope
         for name in ("tiny", "smol", "8b", "70b")
     }
-    assert scopes == {"tiny": "core", "smol": "catalog", "8b": "catalog", "70b": "catalog"}
+    assert scopes == {"tiny": "core", "smol": "core", "8b": "catalog", "70b": "catalog"}
 
 
 def test_the_same_seed_gives_the_same_bytes_whatever_the_hashing_of_the_process() -> None:
