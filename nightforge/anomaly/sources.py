@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import shutil
 from collections import Counter
@@ -16,6 +15,7 @@ from nightforge.anomaly.readers import Source
 from nightforge.anomaly.recording import STREAMS
 from nightforge.config import Config
 from nightforge.config.anomaly import Globs, PatchTst, SwinMae
+from nightforge.config.sources import files_of
 from nightforge.core import archives
 from nightforge.core.errors import InputError
 from nightforge.core.paths import Project
@@ -40,7 +40,7 @@ def find(key: str, globs: Globs, root: Path, kinds: tuple[str, str], opened: Exi
     """
     stream, kind = kinds
     patterns = [globs] if isinstance(globs, str) else list(globs)
-    paths = _paths([str(root / pattern) for pattern in patterns])
+    paths = files_of(root, patterns)
     base = _base([root / pattern for pattern in patterns])
     sources: list[Source] = []
     ignored: list[str] = []
@@ -61,22 +61,6 @@ def find(key: str, globs: Globs, root: Path, kinds: tuple[str, str], opened: Exi
             next_command=f"remove the others, or choose: --set {stream}.data.source={min(counts)}",
         )
     return Found(tuple(sorted(sources, key=lambda source: source.file_id)), tuple(sorted(ignored)))
-
-
-def _paths(patterns: list[str]) -> list[Path]:
-    """All files behind the patterns; a folder means everything below it. Each file once."""
-    found: dict[Path, Path] = {}
-    for pattern in patterns:
-        if os.path.isdir(pattern):
-            paths = list(Path(pattern).rglob("*"))
-        elif os.path.exists(pattern):  # a name may hold brackets
-            paths = [Path(pattern)]
-        else:
-            paths = [Path(name) for name in glob.iglob(pattern, recursive=True)]
-        for path in sorted(paths):
-            if path.is_file():
-                found.setdefault(path.resolve(), path)
-    return list(found.values())
 
 
 def _fixed_part(pattern: Path) -> Path:
