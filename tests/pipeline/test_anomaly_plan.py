@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -147,7 +148,7 @@ def test_a_path_that_finds_nothing_is_refused_before_anything_starts(
     config = load_config(project, None, options.overrides)
     with pytest.raises(InputError, match=r"patchtst.data.path nowhere/\*.csv finds no"):
         resolve_streams(project, config)
-    (project.root / "scripts").symlink_to(Path(__file__).resolve().parents[2] / "scripts")
+    shutil.copytree(Path(__file__).resolve().parents[2] / "scripts", project.root / "scripts")
     assert launch.main(options, [], project) == 2
     assert "patchtst.data.source=synthetic" in capsys.readouterr().err
     assert not list(project.runs.glob("*"))
@@ -180,7 +181,7 @@ def test_a_left_out_stream_is_said_to_be(project: Project) -> None:
 
 def test_a_new_file_of_the_users_and_nothing_else_asks_for_stage_21(project: Project) -> None:
     spec = build_plan("full", pipeline="anomaly", config=load_config(project)).stages[0]
-    (project.root / "scripts").symlink_to(Path(__file__).resolve().parents[2] / "scripts")
+    shutil.copytree(Path(__file__).resolve().parents[2] / "scripts", project.root / "scripts")
     for name in spec.writes:
         path = project.root / name
         (path / "000.npz" if name.endswith("/") else path).parent.mkdir(parents=True, exist_ok=True)

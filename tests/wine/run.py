@@ -34,7 +34,10 @@ LONG = (
     "test_notify.py::test_a_real_run_tells_its_end",
 )
 # Named in pyproject.toml, but the layers tested here must do without them: importing one is an error.
-ABSENT = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "datasets", "gguf", "scipy")
+ABSENT = (
+    *("torch", "transformers", "peft", "bitsandbytes", "accelerate", "datasets", "gguf"),
+    *("numpy", "scipy", "pandas", "pyarrow", "sklearn"),
+)
 _ABSENT_BODY = 'raise ImportError(f"{__name__} is not installed under Wine; these layers do without it")\n'
 # Wine 8 ends a process that calls these two functions of Windows 8 and later.
 _SITE = """import sys
