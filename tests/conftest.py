@@ -14,8 +14,8 @@ import pytest
 from nightforge.core.paths import Project
 
 ROOT = Path(__file__).resolve().parents[1]
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in stages: tests share the cores
 if "PYTEST_XDIST_WORKER" in os.environ:
-    # Tests share the cores already; threads of one that wait for a core spin and take it from the others.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
