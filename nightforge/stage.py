@@ -163,9 +163,6 @@ def stage_main(
     """Run one stage from the command line and return its exit code (nightforge.core.errors.ExitCode)."""
     args = _parser(doc or "", add_arguments).parse_args(argv)
     be("stage")
-    # A thread of GNU OpenMP that waits spins by default, and so takes the core from the one it waits for as
-    # soon as anything else runs: steps then take 5 to 20 times as long. It is read when torch is imported.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # It warns at import about an optional kernel that nothing here uses.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     project = Project.find()

@@ -14,9 +14,10 @@ import pytest
 from nightforge.core.paths import Project
 
 ROOT = Path(__file__).resolve().parents[1]
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in stages: tests share the cores
 if "PYTEST_XDIST_WORKER" in os.environ:
+    # Tests share the cores already; a thread that waits for another would spin and take its core.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @pytest.fixture

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from pathlib import Path
 
 import pytest
 
 from nightforge.core.events import EventWriter, read_events
-from nightforge.core.paths import Project
-from nightforge.stage import Reporter, Stage, stage_main
+from nightforge.stage import Reporter
 
 
 def test_a_phase_is_told_at_once_and_its_counter_at_most_once_per_second(
@@ -34,25 +31,3 @@ def test_a_phase_is_told_at_once_and_its_counter_at_most_once_per_second(
         ("first_step", 0),
         ("save", 0),
     ]
-
-
-@pytest.mark.parametrize(("given", "wanted"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
-def test_waiting_threads_of_a_stage_sleep_unless_the_user_says_otherwise(
-    project: Project, monkeypatch: pytest.MonkeyPatch, given: str | None, wanted: str
-) -> None:
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    if given is not None:
-        monkeypatch.setenv("OMP_WAIT_POLICY", given)
-    seen: list[str | None] = []
-
-    def run(stage: Stage) -> dict[str, str]:
-        seen.append(os.environ.get("OMP_WAIT_POLICY"))
-        return {}
-
-    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
-    try:
-        assert stage_main(run, "a stage", argv=[]) == 0
-    finally:
-        signal.signal(signal.SIGTERM, before[0])
-        signal.signal(signal.SIGINT, before[1])
-    assert seen == [wanted]
