@@ -445,11 +445,12 @@ def test_a_spare_guard_waits_for_its_order_and_leaves_with_its_server(bench: Ben
 
 @linux
 def test_a_killed_spare_is_replaced(bench: Bench) -> None:
-    assert bench.finish(bench.start("pass"))["exit_code"] == 0
+    lives = "import sys, time; time.sleep(0.5); sys.exit({})"  # long enough to be seen by a slow machine
+    assert bench.finish(bench.start(lives.format(0)))["exit_code"] == 0
     assert eventually(lambda: len(spares(bench)) == 1)
     spares(bench)[0].kill()
     assert eventually(lambda: not spares(bench))
-    assert bench.finish(bench.start("import sys; sys.exit(7)"))["exit_code"] == 7
+    assert bench.finish(bench.start(lives.format(7)))["exit_code"] == 7
 
 
 def test_the_stage_that_goes_on_is_found_by_its_newest_order_whatever_the_state_says(tmp_path: Path) -> None:
