@@ -23,7 +23,7 @@ from nightforge.core.failpoints import reach
 # Windows refuses to replace a file that a reader or a virus scanner holds open; these pass within seconds.
 _WINDOWS_BUSY = {5, 32, 33}
 _TEMPORARY = re.compile(r"\..+\.(\d+)\.\d+\.tmp")  # as named by write_bytes: .NAME.PID.NS.tmp
-_RETRY_S = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.5, 0.5)
+_RETRY_S = (0.02, 0.05, 0.1, 0.2, 0.35, *(0.5,) * 8)
 _READ_RETRY_S = (0.001, 0.005, 0.02, 0.05, 0.1, 0.2)
 
 
