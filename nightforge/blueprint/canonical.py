@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
+from operator import is_
 
 from nightforge.blueprint.catalog import NodeType, load_catalog
 from nightforge.blueprint.graph import Blueprint, Comment, Graph, Node, PinSpec, Variable, Wire
@@ -30,7 +32,16 @@ def canonicalize(bp: Blueprint) -> Blueprint:
     before its first consumer. Isomorphic programs get equal results, except for the rare graphs whose nodes
     colour refinement cannot tell apart.
     """
+    return _in_order(normalize(bp))
+
+
+def canonical_form(bp: Blueprint) -> tuple[Blueprint, str]:
+    """Return `canonicalize(bp)` and `structure_key(bp)` for the price of one normalisation."""
     bp = normalize(bp)
+    return _in_order(bp), _program_key(bp, masked=True)
+
+
+def _in_order(bp: Blueprint) -> Blueprint:
     graphs = sorted(bp.graphs, key=lambda graph: (graph.name != "EventGraph", graph.name))
     ordered = tuple(_order_graph(bp, graph) for graph in graphs)
     return replace(bp, graphs=ordered, variables=_order_variables(bp.variables, ordered))
@@ -39,11 +50,11 @@ def canonicalize(bp: Blueprint) -> Blueprint:
 def normalize(bp: Blueprint) -> Blueprint:
     """Return the program in catalog spelling: names, property order and literals fitted to their types."""
     bp = respell(bp)
-    variables = tuple(
-        v if v.default is None else replace(v, default=fit_value(v.type, v.default)) for v in bp.variables
-    )
+    variables = tuple(_normalize_variable(variable) for variable in bp.variables)
     definitions = Definitions.of(bp)
     graphs = tuple(_normalize_graph(bp, graph, definitions) for graph in bp.graphs)
+    if all(map(is_, variables, bp.variables)) and all(map(is_, graphs, bp.graphs)):
+        return bp
     return replace(bp, variables=variables, graphs=graphs)
 
 
@@ -61,13 +72,22 @@ def content_key(bp: Blueprint) -> str:
     return _program_key(normalize(bp), masked=False)
 
 
+def _normalize_variable(variable: Variable) -> Variable:
+    if variable.default is None:
+        return variable
+    default = fit_value(variable.type, variable.default)
+    return variable if default is variable.default else replace(variable, default=default)
+
+
 def _normalize_graph(bp: Blueprint, graph: Graph, definitions: Definitions) -> Graph:
     pins = PinTypes(bp, graph, definitions)
     nodes = tuple(_normalize_node(node, type_of_node(node, graph, definitions), pins) for node in graph.nodes)
-    return replace(graph, nodes=nodes)
+    return graph if all(map(is_, nodes, graph.nodes)) else replace(graph, nodes=nodes)
 
 
 def _normalize_node(node: Node, node_type: NodeType | None, pins: PinTypes) -> Node:
+    if not node.properties:
+        return node
     if node_type is None or is_opaque(node.type):
         return replace(node, properties=tuple(sorted(node.properties, key=lambda item: item[0])))
     order = node_type.property_names()
@@ -77,6 +97,8 @@ def _normalize_node(node: Node, node_type: NodeType | None, pins: PinTypes) -> N
         type_name = declared.type if declared else pins.of_pin(node.id, pin) if pin else None
         properties.append((name, fit_value(type_name, value) if type_name else value))
     properties.sort(key=lambda item: (order.index(item[0]) if item[0] in order else len(order), item[0]))
+    if all(a is b and x is y for (a, x), (b, y) in zip(properties, node.properties, strict=True)):
+        return node
     return replace(node, properties=tuple(properties))
 
 
@@ -223,18 +245,24 @@ def _order_graph(bp: Blueprint, graph: Graph) -> Graph:
     position = {index: place for place, index in enumerate(order)}
     ids = {index: f"n{place + 1}" for index, place in position.items()} | {-1: DANGLING}
     wires = [
-        replace(
-            wire,
-            source=ids[source],
-            target=ids[target],
-            type=pins.output(wire.source, wire.source_pin) or wire.type if wire.kind == "data" else None,
+        Wire(
+            wire.kind,
+            ids[source],
+            wire.source_pin,
+            ids[target],
+            wire.target_pin,
+            pins.output(wire.source, wire.source_pin) or wire.type if wire.kind == "data" else None,
         )
         for wire, source, target in sorted(
             indexed.wires, key=lambda item: _wire_rank(item, indexed, position)
         )
     ]
-    nodes = tuple(replace(graph.nodes[index], id=ids[index]) for index in order)
+    nodes = tuple(_with_id(graph.nodes[index], ids[index]) for index in order)
     return replace(graph, nodes=nodes, wires=tuple(wires), comments=_order_comments(graph, position))
+
+
+def _with_id(node: Node, node_id: str) -> Node:
+    return node if node.id == node_id else replace(node, id=node_id)
 
 
 def _order_comments(graph: Graph, position: dict[int, int]) -> tuple[Comment, ...]:
@@ -269,6 +297,11 @@ def _pin_rank(indexed: _Indexed, index: int, name: str, output: bool) -> tuple[i
     return (10**6, 0, name)
 
 
+@cache
+def _catalog_order() -> dict[str, int]:
+    return {name: place for place, name in enumerate(load_catalog().nodes)}
+
+
 class _Placer:
     """Puts the nodes of a graph into exec order, each pure node right before its first consumer."""
 
@@ -276,7 +309,7 @@ class _Placer:
         self.indexed = indexed
         labels = [f"{n.type}|{[(k, value_text(v)) for k, v in n.properties]}" for n in indexed.nodes]
         colours = _refine(labels, indexed.edges)
-        catalog_order = {name: place for place, name in enumerate(load_catalog().nodes)}
+        catalog_order = _catalog_order()
         # Ties between equal colours fall to the given order; the nodes are then interchangeable.
         self.rank = [
             (catalog_order.get(node.type, len(catalog_order)), node.type, label, colour)

@@ -14,7 +14,7 @@ from typing import Any
 from nightforge.blueprint.card_text import card_text
 from nightforge.blueprint.catalog import load_catalog
 from nightforge.blueprint.leak import Holdout
-from nightforge.blueprint.lessons import load_lessons
+from nightforge.blueprint.lessons import Lesson
 from nightforge.blueprint.merging import CAPPED_KINDS, Merged
 from nightforge.blueprint.parser import parse
 from nightforge.blueprint.rows import KINDS, Row, rows_hash
@@ -40,7 +40,12 @@ def write_card(folder: Path, card: Card) -> None:
 
 
 def make_card(
-    config: Config, project: Project, splits: tuple[list[Row], list[Row]], merged: Merged, holdout: Holdout
+    config: Config,
+    project: Project,
+    splits: tuple[list[Row], list[Row]],
+    merged: Merged,
+    holdout: Holdout,
+    lessons: Sequence[Lesson],
 ) -> Card:
     """Describe a merged training set; `splits` are train and val, reinforcement included."""
     train, val = splits
@@ -54,7 +59,7 @@ def make_card(
         "rows": {"total": len(rows), "train": len(train), "val": len(val)},
         "sources": _sources(train, val, merged),
         "removed": merged.reasons,
-        "coverage": _coverage(train, merged, _examined(project, config)),
+        "coverage": _coverage(train, merged, _examined(lessons, config)),
         "lengths": _lengths(rows, config, project),
         "duplicates": _duplicates(merged),
         "cap": {
@@ -91,12 +96,13 @@ def _sources(train: Sequence[Row], val: Sequence[Row], merged: Merged) -> list[d
     return found
 
 
-def _examined(project: Project, config: Config) -> set[str]:
+def _examined(lessons: Sequence[Lesson], config: Config) -> set[str]:
     """Return the node types that the exams of this configuration ask for."""
     core = config.exam.scope == "core"
     prompts = [
         prompt
-        for exam in load_lessons(project.lessons, holdout=True)
+        for exam in lessons
+        if exam.holdout
         for prompt in exam.prompts
         if not core or (exam.scope, prompt.level) == ("core", "core")
     ]

@@ -89,11 +89,17 @@ class NodeType:
 
     def input(self, name: str) -> Pin | None:
         """Return the input pin of that name, dynamic families included."""
-        return next((pin for pin in self.inputs if pin.matches(name)), None)
+        for pin in self.inputs:
+            if pin.matches(name):
+                return pin
+        return None
 
     def output(self, name: str) -> Pin | None:
         """Return the output pin of that name, dynamic families included."""
-        return next((pin for pin in self.outputs if pin.matches(name)), None)
+        for pin in self.outputs:
+            if pin.matches(name):
+                return pin
+        return None
 
     def ue_pin(self, name: str, side: Literal["input", "output"]) -> str:
         """Return the engine's name of a pin; `{VarName}` stands for that property. KeyError if unknown."""
@@ -124,7 +130,10 @@ class NodeType:
 
     def declared(self, name: str) -> Property | None:
         """Return the declared property of that name; input pins that take literals are not among them."""
-        return next((entry for entry in self.properties if entry.name == name), None)
+        for entry in self.properties:
+            if entry.name == name:
+                return entry
+        return None
 
     def property_names(self) -> tuple[str, ...]:
         """Return the names that may stand in brackets, in canonical order: properties, then data inputs."""
@@ -163,7 +172,7 @@ class Catalog:
 
     def lookup(self, name: str) -> NodeType | None:
         """Return a node type by name or alias, casts to any known class included, or None."""
-        found = self.nodes.get(self.aliases.get(name, name))
+        found = self.nodes.get(name) or self.nodes.get(self.aliases.get(name, ""))
         return found if found is not None else _cast_type(self, name)
 
     def core(self) -> dict[str, NodeType]:

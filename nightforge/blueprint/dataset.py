@@ -92,7 +92,7 @@ def make_dataset(config: Config, project: Project, report: Report) -> Dataset:
     copies = reinforce(merged.rows, settings.reinforce_lessons, settings.reinforce_copies)
     train += [row.placed("train") for row in copies]
     report.phase("1.5", "leak gate")
-    findings, crossing = gate(train, val, holdout)
+    findings, crossing = gate(train, val, holdout, merged.structures)
     if findings:
         raise GateError(_leak_text(findings), next_command=DRY_RUN)
     if crossing:
@@ -102,7 +102,8 @@ def make_dataset(config: Config, project: Project, report: Report) -> Dataset:
             next_command=DRY_RUN,
         )
     report.phase("1.6", "dataset card")
-    return Dataset(train, val, merged, make_card(config, project, (train, val), merged, holdout))
+    card = make_card(config, project, (train, val), merged, holdout, lessons)
+    return Dataset(train, val, merged, card)
 
 
 def split(rows: list[Row], val_fraction: float, seed: int) -> tuple[list[Row], list[Row]]:

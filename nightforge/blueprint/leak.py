@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -69,12 +70,15 @@ class Holdout:
         self.structures = {q.structure: q for q in self.questions if q.structure}
         self._words: dict[str, Question] = {}  # normalised instruction -> question
         self._masked: dict[str, Question] = {}  # masked instruction -> question
-        self._triples: list[tuple[Question, frozenset[str]]] = []
-        for question in self.questions:
+        self._triples: list[frozenset[str]] = []  # word triples of each question
+        self._asking: dict[str, list[int]] = defaultdict(list)  # word triple -> places of its questions
+        for place, question in enumerate(self.questions):
             words = normalize_instruction(question.instruction)
             self._words[words] = question
             self._masked[mask_instruction(question.instruction)] = question
-            self._triples.append((question, word_triples(words)))
+            self._triples.append(word_triples(words))
+            for triple in self._triples[-1]:
+                self._asking[triple].append(place)
 
     @classmethod
     def of(cls, lessons: Iterable[Lesson], tests: Iterable[Test] = ()) -> Holdout:
@@ -106,12 +110,23 @@ class Holdout:
         words = normalize_instruction(row.instruction)
         if words in self._words:
             return Finding(row, self._words[words], "instruction")
-        mine = word_triples(words)
-        for question, theirs in self._triples:
-            if similarity(mine, theirs) >= NEAR_DUPLICATE:
-                return Finding(row, question, "near_instruction")
+        near = self._nearly(word_triples(words))
+        if near:
+            return Finding(row, near, "near_instruction")
         masked = self._masked.get(mask_instruction(row.instruction))
         return Finding(row, masked, "masked_instruction") if masked else None
+
+    def _nearly(self, mine: frozenset[str]) -> Question | None:
+        """The first question in nearly the same words.
+
+        It lacks so few of the word triples that it has one of the rarest: only those are looked up.
+        """
+        lacking = len(mine) - int(NEAR_DUPLICATE * len(mine))
+        rarest = sorted(mine, key=lambda triple: len(self._asking.get(triple, ())))[: lacking + 1]
+        sharing = {place for triple in rarest for place in self._asking.get(triple, ())}
+        near = (place for place in sharing if similarity(mine, self._triples[place]) >= NEAR_DUPLICATE)
+        place = min(near, default=None)
+        return None if place is None else self.questions[place]
 
 
 def holdout_structures(lessons_folder: Path) -> frozenset[str]:
@@ -128,16 +143,24 @@ def leak_gate(rows: Iterable[Row], lessons: Iterable[Lesson], tests: Iterable[Te
 
 
 def gate(
-    train: Iterable[Row], val: Iterable[Row], holdout: Holdout
+    train: Iterable[Row], val: Iterable[Row], holdout: Holdout, parsed: Mapping[str, str] | None = None
 ) -> tuple[list[Finding], list[tuple[Row, Row]]]:
-    """Return every leak in both splits, and the pairs (held-out row, training row) of one structure."""
+    """Return every leak in both splits, and the pairs (held-out row, training row) of one structure.
+
+    `parsed` gives the structure key of program texts that this process has parsed; any other text is parsed.
+    """
+    parsed = parsed or {}
     findings: list[Finding] = []
     taught: dict[str, Row] = {}
     crossing: list[tuple[Row, Row]] = []
     for side, row in (*(("train", row) for row in train), *(("val", row) for row in val)):
-        blueprint = parse(row.output).blueprint
-        structure = structure_key(blueprint) if blueprint else ""
-        finding = holdout.find(row, structure, blueprint) if blueprint else holdout.by_instruction(row)
+        structure = parsed.get(row.output, "")
+        if structure and structure not in holdout.structures:
+            finding = holdout.by_instruction(row)
+        else:
+            blueprint = parse(row.output).blueprint
+            structure = structure_key(blueprint) if blueprint else ""
+            finding = holdout.find(row, structure, blueprint) if blueprint else holdout.by_instruction(row)
         if finding:
             findings.append(finding)
         if side == "train":

@@ -14,6 +14,7 @@ from nightforge.blueprint.catalog import load_catalog
 from nightforge.blueprint.check import validate
 from nightforge.blueprint.graph import Blueprint
 from nightforge.blueprint.leak import Finding, Holdout
+from nightforge.blueprint.parser import parse
 from nightforge.blueprint.rows import Row, make_row, normalize_instruction
 from nightforge.core.errors import InputError
 
@@ -42,7 +43,8 @@ class Merged:
     """Rows that passed, the node types of each, and why the others did not.
 
     `removed` counts (kind, reason); `twins` counts rows whose structure a row before them has, kept or not;
-    `capped` counts rows over the cap by structure; `leaks` are the rows that held-out prompts kept out.
+    `capped` counts rows over the cap by structure; `leaks` are the rows that held-out prompts kept out;
+    `structures` are the keys of the texts that were parsed and kept as they were.
     """
 
     rows: list[Row] = field(default_factory=list)
@@ -52,6 +54,7 @@ class Merged:
     twins: int = 0
     capped: Counter[str] = field(default_factory=Counter)
     leaks: list[Finding] = field(default_factory=list)
+    structures: dict[str, str] = field(default_factory=dict)  # program text -> structure key
 
     @property
     def reasons(self) -> dict[str, int]:
@@ -77,8 +80,7 @@ def merge(rows: Iterable[Row], holdout: Holdout, cap: int) -> Merged:
             merged.removed[row.kind, reason] += 1
             continue
         fresh = make_row(row.kind, row.ref, row.instruction, blueprint)
-        content = content_key(blueprint)
-        reason = seen.repeats(fresh, content)
+        reason = seen.repeats(fresh, blueprint)
         leak = None if reason else holdout.find(fresh, fresh.structure, blueprint)
         if leak:
             merged.leaks.append(leak)
@@ -91,7 +93,9 @@ def merge(rows: Iterable[Row], holdout: Holdout, cap: int) -> Merged:
         if reason:
             merged.removed[row.kind, reason] += 1
             continue
-        seen.add(fresh, content)
+        seen.add(fresh)
+        if fresh.output == row.output:
+            merged.structures[fresh.output] = fresh.structure
         per_structure[fresh.structure] += 1
         merged.types[fresh.hash] = tuple(node.type for node in blueprint.nodes())
         merged.rows.append(fresh)
@@ -103,19 +107,26 @@ class _Seen:
     """What the rows so far say: whole rows, and for each question in words the program that answers it."""
 
     hashes: set[str] = field(default_factory=set)
-    answers: dict[str, str] = field(default_factory=dict)  # normalised instruction -> content key
+    answers: dict[str, str] = field(default_factory=dict)  # normalised instruction -> canonical program
 
-    def repeats(self, row: Row, content: str) -> str:
+    def repeats(self, row: Row, blueprint: Blueprint) -> str:
         if row.hash in self.hashes:
             return "exact_duplicate"
         known = self.answers.get(normalize_instruction(row.instruction))
         if known is None:
             return ""
-        return "normalised_duplicate" if known == content else "same_instruction_other_answer"
+        same = known == row.output or _content(known) == content_key(blueprint)
+        return "normalised_duplicate" if same else "same_instruction_other_answer"
 
-    def add(self, row: Row, content: str) -> None:
+    def add(self, row: Row) -> None:
         self.hashes.add(row.hash)
-        self.answers[normalize_instruction(row.instruction)] = content
+        self.answers[normalize_instruction(row.instruction)] = row.output
+
+
+def _content(program: str) -> str:
+    """Return the key of a kept program; few are ever asked for, so none is made in advance."""
+    blueprint = parse(program).blueprint
+    return content_key(blueprint) if blueprint else ""
 
 
 def check_quality(row: Row) -> tuple[str, Blueprint | None]:

@@ -13,6 +13,7 @@ from nightforge.blueprint.catalog import EXEC, NodeKind, NodeType, Pin, load_cat
 from nightforge.blueprint.graph import Blueprint, Graph, Node, PinSpec
 
 ENTRY, RESULT = "FunctionEntry", "FunctionResult"
+CALLED = {"function": "functions", "macro": "macros", "event": "events"}  # role -> field of Definitions
 _OPAQUE = ("K2Node_", "/")  # a class of /Script/BlueprintGraph, or a whole class path
 
 
@@ -74,13 +75,9 @@ def type_of_node(node: Node, graph: Graph, definitions: Definitions) -> NodeType
 
 def _pins_of_call(node: Node, base: NodeType, definitions: Definitions) -> tuple[PinSpec, ...]:
     for entry in base.properties:
-        known = {
-            "function": definitions.functions,
-            "macro": definitions.macros,
-            "event": definitions.events,
-        }.get(entry.role)
-        value = node.get(entry.name)
-        if known is not None and isinstance(value, str):
+        value = node.get(entry.name) if entry.role in CALLED else None
+        if isinstance(value, str):
+            known: dict[str, tuple[PinSpec, ...]] = getattr(definitions, CALLED[entry.role])
             return known.get(value, ())
     return ()
 

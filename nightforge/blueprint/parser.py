@@ -6,6 +6,7 @@ docs/dsl.md holds the grammar. Aliases of node types, pins and properties are ac
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from nightforge.blueprint.catalog import suggestion
 from nightforge.blueprint.diagnostics import MAX_FINDINGS, Diagnostic, from_line_error, in_order, too_many
@@ -31,6 +32,8 @@ HEADERS = ("BLUEPRINT", "PARENT", "CATEGORY")
 GRAPH_KINDS: dict[str, GraphKind] = {"GRAPH": "graph", "FUNCTION": "function", "MACRO": "macro"}
 WIRE_KINDS: dict[str, WireKind] = {"EXEC": "exec", "DATA": "data"}
 KEYWORDS = (*HEADERS, "VAR", *GRAPH_KINDS, "NODE", *WIRE_KINDS, "COMMENT")
+REPEATING = ("NODE ", "EXEC ", "DATA ")  # lines that come again and again in a training set
+MAX_REPEATING = 200  # characters of such a line; a longer one is read anew each time
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,25 @@ class _Reader:
 
     def read(self, number: int, text: str) -> None:
         self.number = number
-        line = LineReader(text)
+        if self.sections and len(text) <= MAX_REPEATING and text.startswith(REPEATING):
+            found = _read_alone(text)
+            if found is not None:
+                self._add(found)
+                return
+        self.read_line(LineReader(text))
+
+    def _add(self, found: Node | Wire) -> None:
+        section = self.sections[-1]
+        if isinstance(found, Node):
+            section.nodes.append(found)
+            section.node_lines.append(self.number)
+            section.lost.discard(found.id)
+        else:
+            section.wires.append(found)
+            section.wire_lines.append(self.number)
+        self.last_line = self.number
+
+    def read_line(self, line: LineReader) -> None:
         if len(line.tokens) == 1:
             return
         try:
@@ -115,10 +136,10 @@ class _Reader:
         except SkipLine:
             pass  # among the errors already
         if line.errors and len(self.diagnostics) < MAX_FINDINGS:
-            self.diagnostics += [from_line_error(number, error) for error in line.errors]
+            self.diagnostics += [from_line_error(self.number, error) for error in line.errors]
             if len(self.diagnostics) >= MAX_FINDINGS:
-                self.diagnostics.append(too_many(number))
-        self.last_line = number
+                self.diagnostics.append(too_many(self.number))
+        self.last_line = self.number
 
     def finish(self) -> None:
         for keyword in ("BLUEPRINT", "PARENT"):
@@ -258,6 +279,18 @@ class _Reader:
         finally:
             section.wires.append(Wire(kind, source, source_pin, target, target_pin, tag))
             section.wire_lines.append(self.number)
+
+
+@lru_cache(maxsize=1 << 14)
+def _read_alone(text: str) -> Node | Wire | None:
+    """Return the node or wire that a line means in any graph, or None where something is wrong with it."""
+    reader = _Reader(())
+    section = _Section("?", "graph", 0)
+    reader.sections.append(section)
+    reader.read_line(LineReader(text))
+    if reader.diagnostics:
+        return None
+    return section.nodes[0] if section.nodes else section.wires[0]
 
 
 def _keyword(first: Token, line: LineReader) -> str:

@@ -144,7 +144,10 @@ def value_problem(type_name: str, value: Value) -> str | None:
 
 
 def fit_value(type_name: str, value: Value) -> Value:
-    """Return the one spelling of a literal for its type: floats for Float, struct fields in order."""
+    """Return the one spelling of a literal for its type: floats for Float, struct fields in order.
+
+    A literal that fits already is returned itself.
+    """
     if isinstance(value, int) and not isinstance(value, bool) and type_name == "Float":
         return float(value)
     typed = load_catalog().types.struct_fields.get(type_name)
@@ -153,6 +156,8 @@ def fit_value(type_name: str, value: Value) -> Value:
     order = list(typed)
     fields = [(name, fit_value(typed.get(name, "Float"), field)) for name, field in value.fields]
     fields.sort(key=lambda item: (order.index(item[0]) if item[0] in order else len(order), item[0]))
+    if all(a is b and x is y for (a, x), (b, y) in zip(fields, value.fields, strict=True)):
+        return value
     return Struct(tuple(fields))
 
 

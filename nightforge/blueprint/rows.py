@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nightforge.blueprint.canonical import canonicalize, structure_key
+from nightforge.blueprint.canonical import canonical_form
 from nightforge.blueprint.graph import Blueprint
 from nightforge.blueprint.printer import to_text
 from nightforge.core.atomic import read_jsonl, sha256_text
@@ -69,10 +69,10 @@ class Row:
 
 def make_row(kind: str, ref: str, instruction: str, blueprint: Blueprint) -> Row:
     """Make a row; the id is the kind and the hash, so equal rows have equal ids."""
-    program = canonicalize(blueprint)
+    program, structure = canonical_form(blueprint)
     output = to_text(program)
     digest = row_hash(instruction, output)
-    return Row(f"{kind}-{digest}", instruction, output, kind, ref, digest, structure_key(program))
+    return Row(f"{kind}-{digest}", instruction, output, kind, ref, digest, structure)
 
 
 def row_hash(instruction: str, output: str) -> str:

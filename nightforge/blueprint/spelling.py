@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from operator import is_
 from typing import Literal
 
 from nightforge.blueprint.catalog import Catalog, NodeType, load_catalog
@@ -10,9 +11,14 @@ from nightforge.blueprint.graph import Blueprint, Graph, Node, Wire
 
 
 def respell(bp: Blueprint) -> Blueprint:
-    """Return the program with every alias of a node type, pin or property replaced by its one spelling."""
+    """Return the program with every alias of a node type, pin or property replaced by its one spelling.
+
+    What is spelt so already is the same object, not a copy: nearly every program is, and most of its time
+    would go into copies.
+    """
     catalog = load_catalog()
-    return replace(bp, graphs=tuple(_respell_graph(graph, catalog) for graph in bp.graphs))
+    graphs = tuple(_respell_graph(graph, catalog) for graph in bp.graphs)
+    return bp if all(map(is_, graphs, bp.graphs)) else replace(bp, graphs=graphs)
 
 
 def _respell_graph(graph: Graph, catalog: Catalog) -> Graph:
@@ -23,8 +29,11 @@ def _respell_graph(graph: Graph, catalog: Catalog) -> Graph:
         node_type = catalog.lookup(node.type)
         types.setdefault(node.id, node_type)
         nodes.append(_respell_node(node, node_type, catalog))
-        own.update((node.id, pin.direction, pin.name) for pin in node.pins)
+        if node.pins:
+            own.update((node.id, pin.direction, pin.name) for pin in node.pins)
     wires = [_respell_wire(wire, types, own) for wire in graph.wires]
+    if all(map(is_, nodes, graph.nodes)) and all(map(is_, wires, graph.wires)):
+        return graph
     return replace(graph, nodes=tuple(nodes), wires=tuple(wires))
 
 
@@ -41,6 +50,8 @@ def _respell_wire(wire: Wire, types: dict[str, NodeType | None], own: set[tuple[
 
 def _respell_node(node: Node, node_type: NodeType | None, catalog: Catalog) -> Node:
     if node_type is None:
+        return node
+    if not node.properties and node.type == node_type.name:
         return node
     own = {pin.name for pin in node.pins}
     names = {name: _respell_property(node_type, name, own) for name, _ in node.properties}

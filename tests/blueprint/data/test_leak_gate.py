@@ -14,11 +14,21 @@ from nightforge.blueprint.canonical import canonicalize, structure_key
 from nightforge.blueprint.dataset import merge
 from nightforge.blueprint.evaluation_tests import load_tests
 from nightforge.blueprint.graph import Blueprint
-from nightforge.blueprint.leak import Holdout, TrainingIndex, exposure, gate, holdout_structures, leak_gate
+from nightforge.blueprint.leak import (
+    NEAR_DUPLICATE,
+    Holdout,
+    TrainingIndex,
+    exposure,
+    gate,
+    holdout_structures,
+    leak_gate,
+    similarity,
+    word_triples,
+)
 from nightforge.blueprint.lessons import Lesson, Prompt, lesson_rows, load_lessons
 from nightforge.blueprint.parser import parse
 from nightforge.blueprint.printer import to_text
-from nightforge.blueprint.rows import KINDS, Row, make_row
+from nightforge.blueprint.rows import KINDS, Row, make_row, normalize_instruction
 from nightforge.blueprint.synthesis import generate
 
 LESSONS = Path(__file__).resolve().parents[3] / "lessons"
@@ -118,6 +128,44 @@ def test_the_gate_passes_lessons_and_generated_rows_of_other_structures(lessons:
     examples = [e for e in generate(Random(2), 400) if structure_key(e.blueprint) not in held_out]
     rows = [make_row("synthetic", "", e.instruction, e.blueprint) for e in examples]
     assert leak_gate([*rows, *lesson_rows(lessons)], lessons) == []
+
+
+def test_questions_found_by_shared_words_are_those_that_a_full_search_finds(lessons: list[Lesson]) -> None:
+    holdout, rng = Holdout.of(lessons, load_tests()), Random(5)
+    known = [
+        (question, word_triples(normalize_instruction(question.instruction)))
+        for question in holdout.questions
+    ]
+    asked, found = [question.instruction.split() for question in holdout.questions], set()
+    for _ in range(1500):
+        words = list(rng.choice(asked))
+        for _ in range(rng.randrange(4)):
+            words[rng.randrange(len(words))] = rng.choice(rng.choice(asked))
+        row = Row("r", " ".join(words), "", "manual", "", "", "")
+        mine = word_triples(normalize_instruction(row.instruction))
+        near = [question for question, theirs in known if similarity(mine, theirs) >= NEAR_DUPLICATE]
+        finding = holdout.by_instruction(row)
+        if finding is None or finding.reason != "instruction":
+            assert (finding.question if finding and finding.reason == "near_instruction" else None) == next(
+                iter(near), None
+            )
+        found.add(finding and finding.reason)
+    assert {None, "instruction", "near_instruction"} <= found
+
+
+def test_the_gate_finds_the_same_with_the_keys_of_texts_that_were_parsed(
+    lessons: list[Lesson], exam: list[Prompt]
+) -> None:
+    holdout = Holdout.of(lessons)
+    merged = merge(lesson_rows(lessons)[:40], holdout, cap=5)
+    assert len(merged.structures) > 20
+    assert all(merged.structures[row.output] == structure_key(lessons_blueprint(row)) for row in merged.rows)
+    lying = [replace(row, structure="f" * 32) for row in merged.rows]
+    planted = [_raw_row(FRESH, prompt.blueprint) for prompt in exam[:3]]
+    train, val = [*lying, *planted], merged.rows[:5]
+    assert gate(train, val, holdout, merged.structures) == gate(train, val, holdout)
+    known = merged.structures | {row.output: p.structure for row, p in zip(planted, exam, strict=False)}
+    assert gate(train, val, holdout, known) == gate(train, val, holdout)
 
 
 def test_exposure_tells_seen_near_and_unseen_apart(exam: list[Prompt]) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from language_cases import LANTERN, TWO_GRAPHS, blueprints, body, program, wired_programs
 
+from nightforge.blueprint import parser
 from nightforge.blueprint.check import validate
 from nightforge.blueprint.graph import Blueprint, Graph, Node, Struct, Variable, Wire
 from nightforge.blueprint.lexer import quote
@@ -55,6 +57,27 @@ def test_any_text_gets_diagnostics_and_never_an_exception(text: str) -> None:
     validation = validate(text)
     assert (parse(text).blueprint is None) == any("" != d.message for d in parse(text).diagnostics)
     assert all(d.line >= 1 and d.column >= 1 and d.message for d in validation.diagnostics)
+
+
+LINES = (
+    "BLUEPRINT: BP_A", "PARENT: Actor", "GRAPH: EventGraph", "FUNCTION: Fire", "VAR Speed: Float = 5",
+    "NODE n1: Event_BeginPlay", "NODE n2: PrintString [InString=5]", "NODE n2: PrintString [InString=5.0]",
+    "NODE n1: Event_BeginPlay [", "NODE n2 PrintString", "NODE n3: Branch  # why", "NODE ", "NODE \t",
+    "EXEC n1.Then -> n2.Execute", "EXEC n1.Then -> ", "EXEC n3.True -> n2.Execute [Float]",
+    "DATA n3.Value -> n2.InString [Float]", "DATA 5 -> n2.InString", "  NODE n4: Branch", "COMMENT: x (n1)",
+)  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from(LINES), max_size=14))
+def test_a_line_that_was_read_before_means_the_same_as_one_read_anew(lines: list[str]) -> None:
+    text = "\n".join(lines)
+    parse(text)
+    again = parse(text)
+    with mock.patch.object(parser, "MAX_REPEATING", -1):
+        anew = parse(text)
+    assert again == anew
+    assert shape(again.partial) == shape(anew.partial)
 
 
 @pytest.mark.parametrize("text", [LANTERN, TWO_GRAPHS], ids=["lantern", "two graphs"])
