@@ -32,16 +32,7 @@ def canonicalize(bp: Blueprint) -> Blueprint:
     before its first consumer. Isomorphic programs get equal results, except for the rare graphs whose nodes
     colour refinement cannot tell apart.
     """
-    return _in_order(normalize(bp))
-
-
-def canonical_form(bp: Blueprint) -> tuple[Blueprint, str]:
-    """Return `canonicalize(bp)` and `structure_key(bp)` for the price of one normalisation."""
     bp = normalize(bp)
-    return _in_order(bp), _program_key(bp, masked=True)
-
-
-def _in_order(bp: Blueprint) -> Blueprint:
     graphs = sorted(bp.graphs, key=lambda graph: (graph.name != "EventGraph", graph.name))
     ordered = tuple(_order_graph(bp, graph) for graph in graphs)
     return replace(bp, graphs=ordered, variables=_order_variables(bp.variables, ordered))
@@ -65,6 +56,11 @@ def structure_key(bp: Blueprint) -> str:
     variable or event name. Ignored: ids, order, all names, the parent class and every literal.
     """
     return _program_key(normalize(bp), masked=True)
+
+
+def canonical_structure_key(canonical: Blueprint) -> str:
+    """Return `structure_key` of what `canonicalize` returned, which is normal already."""
+    return _program_key(canonical, masked=True)
 
 
 def content_key(bp: Blueprint) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from nightforge.blueprint.lessons import Scope, lesson_rows, load_lessons, within_scope
 from nightforge.blueprint.next_lessons import plan_next, read_focus
-from nightforge.blueprint.rows import Row, make_row
+from nightforge.blueprint.rows import Row, canonical_row
 from nightforge.blueprint.synthesis import Example, examples
 from nightforge.blueprint.synthesis.generate import MIN_NODES
 from nightforge.blueprint.synthesis.grown import Request, grow
@@ -38,7 +38,7 @@ def write_synthetic(
         example = next(stream)
         if example.instruction in rows:
             continue
-        rows[example.instruction] = make_row(
+        rows[example.instruction] = canonical_row(
             "synthetic", "+".join(example.patterns), example.instruction, example.blueprint
         )
         if len(rows) % REPORT_EVERY == 0 or len(rows) == settings.count:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nightforge.blueprint.canonical import canonical_form
+from nightforge.blueprint.canonical import canonical_structure_key, canonicalize
 from nightforge.blueprint.graph import Blueprint
 from nightforge.blueprint.printer import to_text
 from nightforge.core.atomic import read_jsonl, sha256_text
@@ -69,10 +69,14 @@ class Row:
 
 def make_row(kind: str, ref: str, instruction: str, blueprint: Blueprint) -> Row:
     """Make a row; the id is the kind and the hash, so equal rows have equal ids."""
-    program, structure = canonical_form(blueprint)
+    return canonical_row(kind, ref, instruction, canonicalize(blueprint))
+
+
+def canonical_row(kind: str, ref: str, instruction: str, program: Blueprint) -> Row:
+    """Make a row of a program that is in canonical form already, as generated ones are."""
     output = to_text(program)
     digest = row_hash(instruction, output)
-    return Row(f"{kind}-{digest}", instruction, output, kind, ref, digest, structure)
+    return Row(f"{kind}-{digest}", instruction, output, kind, ref, digest, canonical_structure_key(program))
 
 
 def row_hash(instruction: str, output: str) -> str:

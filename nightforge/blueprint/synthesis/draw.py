@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import accumulate
 from random import Random
 from typing import TypeVar
 
@@ -36,9 +38,9 @@ class Impossible(Exception):
     """A pattern that does not fit the program drawn so far; the caller draws another one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Pattern:
-    """One way to draw a part: its function, its odds, and the node types it contains."""
+    """One way to draw a part: its function, its odds and its node types; equal to itself only."""
 
     build: Callable[[Draw], Part]
     weight: float
@@ -75,24 +77,29 @@ class Draw:
 
     def choose(self, patterns: Sequence[Pattern]) -> Part:
         """Draw one pattern by weight and build it, trying others while they do not fit."""
-        left = list(patterns)
+        left = tuple(patterns)
         while left:
-            pattern = self.rng.choices(left, [self._odds(pattern) for pattern in left])[0]
+            pattern = self.rng.choices(left, cum_weights=self._sums(left))[0]
             before = dict(self.variables), list(self.calls), list(self.patterns), dict(self.labels)
             try:
                 part = pattern.build(self)
             except Impossible:
                 self.variables, self.calls, self.patterns, self.labels = before
-                left.remove(pattern)
+                place = left.index(pattern)
+                left = left[:place] + left[place + 1 :]
                 continue
             self.patterns.append(pattern.name)
             return part
         raise Impossible("no pattern fits")
 
-    def _odds(self, pattern: Pattern) -> float:
+    def _sums(self, patterns: tuple[Pattern, ...]) -> Sequence[float]:
+        """The odds of the patterns, each with those before it."""
         if not self.focus:
-            return pattern.weight
-        return pattern.weight * (1.0 + max((self.focus.get(t, 0.0) for t in pattern.types), default=0.0))
+            return _plain_sums(patterns)
+        get = self.focus.get
+        return list(
+            accumulate(p.weight * (1.0 + max((get(t, 0.0) for t in p.types), default=0.0)) for p in patterns)
+        )
 
     def variable(self, type_: str, *, apart_from: str = "") -> str:
         """The name of a variable of a type: a known one three times in four, otherwise a new one."""
@@ -144,6 +151,11 @@ class Draw:
         """A place or a push: mostly along one axis."""
         axes = self.pick((("X",), ("Y",), ("Z",), ("Z",), ("X", "Z"), ("X", "Y", "Z")))
         return xyz(*(self.pick(pools.LENGTHS) if axis in axes else 0.0 for axis in "XYZ"))
+
+
+@lru_cache(maxsize=1024)  # the same few lists of patterns are drawn from all the time
+def _plain_sums(patterns: tuple[Pattern, ...]) -> tuple[float, ...]:
+    return tuple(accumulate(pattern.weight for pattern in patterns))
 
 
 def xyz(x: float, y: float, z: float) -> Struct:

@@ -39,7 +39,10 @@ class Part:
 
     def said(self, phrase: str) -> Part:
         """The same part with its English."""
-        return replace(self, phrase=phrase)
+        return Part(
+            self.type, self.props, self.inputs, self.bodies, self.binds,
+            self.out, self.entry, self.then, self.label, phrase,
+        )  # fmt: skip
 
     def walk(self) -> Iterator[Part]:
         """This part, everything that feeds it and everything behind it."""
@@ -53,7 +56,9 @@ class Part:
     @property
     def size(self) -> int:
         """Nodes this part adds to the graph."""
-        return sum(1 for part in self.walk() if not part.type.startswith("@"))
+        inside = sum(source.size for _, source in self.inputs)
+        behind = sum(step.size for _, steps in self.bodies for step in steps)
+        return (not self.type.startswith("@")) + inside + behind
 
 
 @dataclass(frozen=True, slots=True)
