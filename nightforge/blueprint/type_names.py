@@ -6,7 +6,6 @@ The text of a type is its one spelling: no blanks, and a part that is no identif
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from nightforge.blueprint.lexer import LineError, quote, unescape
 
@@ -16,7 +15,6 @@ TYPE_NAME = re.compile(r"[^\W\d]\w*(?:<[^\W\d]\w*(?:,[^\W\d]\w*)?>)?")
 _PART = re.compile(r'"(?:[^"\\]|\\.)*"|[^"<>,]+|[<>,]')
 
 
-@lru_cache(maxsize=4096)
 def is_identifier(text: str) -> bool:
     """Say whether a text can be written without quotes: a letter or underscore, then word characters."""
     return _IDENTIFIER.fullmatch(text) is not None
