@@ -40,6 +40,7 @@ from nightforge.ml.batching import RightPad
 from nightforge.ml.chat import IGNORED
 from nightforge.ml.checkpoints import seal
 from nightforge.ml.induction import plant_copy_heads
+from nightforge.ml.lean_llama import lean
 from nightforge.ml.loading import prepare_device
 from nightforge.ml.muon import Muon
 from nightforge.ml.sources import tiny_folder
@@ -90,7 +91,6 @@ _PIECE, _BYTE = -1.0, -10.0  # what a token costs when a text is cut into tokens
 _POOL_BATCHES = 16
 _LARGEST_READ = (5, 9)  # nodes of the largest program the base reads, at first and later
 _SHORT_FIRST = 1600  # documents read before the larger ones: short ones teach wiring sooner
-_DECAY = 1.5  # power of the falling rate: most of the loss goes where the rate is low
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z]*|[a-z]+|\d\w*")
 
 
@@ -288,7 +288,8 @@ def pretrain(
     should_stop: Callable[[], bool],
 ) -> tuple[Any, list[float]]:
     """Train a new model on batches (B, T) of `reading`; returns it and its losses. The same seed and reading
-    give the same weights.
+    give the same weights. The rate stays at its height: the adapter's training goes on from there, and its
+    falling rate is that of both.
     """
     torch.manual_seed(tiny.seed)
     model = new_model(tiny, tokenizer)
@@ -296,33 +297,38 @@ def pretrain(
     optimizers = _optimizers(model, tiny)
     warmup = max(1, tiny.pretrain_steps // 20)
     schedules = [
-        torch.optim.lr_scheduler.LambdaLR(o, lambda step: _rate(step, warmup, tiny.pretrain_steps))
-        for o in optimizers
+        torch.optim.lr_scheduler.LambdaLR(o, lambda step: min(1.0, (step + 1) / warmup)) for o in optimizers
     ]
     batches = _batches(tokenizer, tiny, reading)
     report.watch("first_step")
     losses: list[float] = []
-    for step in range(1, tiny.pretrain_steps + 1):
-        if should_stop():
-            raise StoppedError(
-                f"pre-training stopped at step {step}; the next start begins anew, it takes a minute"
-            )
-        loss = model(**next(batches)).loss
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for optimizer, schedule in zip(optimizers, schedules, strict=True):
-            optimizer.step()
-            schedule.step()
-            optimizer.zero_grad(set_to_none=True)
-        losses.append(float(loss.detach()))
-        report.watch("step")
-        if step % 10 == 0 or step == tiny.pretrain_steps:
-            report.progress(step, tiny.pretrain_steps, "steps")
-            recent = losses[-10:]
-            rate = float(schedules[0].get_last_lr()[0])
-            report.curve(step, loss=sum(recent) / len(recent), lr=rate)
+    with lean(model):
+        for step in range(1, tiny.pretrain_steps + 1):
+            if should_stop():
+                raise StoppedError(
+                    f"pre-training stopped at step {step}; the next start begins anew, it takes a minute"
+                )
+            losses.append(_step(model, next(batches), optimizers))
+            for schedule in schedules:
+                schedule.step()
+            report.watch("step")
+            if step % 10 == 0 or step == tiny.pretrain_steps:
+                report.progress(step, tiny.pretrain_steps, "steps")
+                recent = losses[-10:]
+                rate = float(schedules[0].get_last_lr()[0])
+                report.curve(step, loss=sum(recent) / len(recent), lr=rate)
     model.eval()
     return model, losses
+
+
+def _step(model: Any, batch: dict[str, Any], optimizers: list[torch.optim.Optimizer]) -> float:
+    loss = model(**batch)["loss"]
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    for optimizer in optimizers:
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+    return float(loss.detach())
 
 
 def _optimizers(model: Any, tiny: TinyBase) -> list[torch.optim.Optimizer]:
@@ -337,14 +343,10 @@ def _optimizers(model: Any, tiny: TinyBase) -> list[torch.optim.Optimizer]:
         (matrices if parameter.ndim == 2 and "embed" not in name else rest).append(parameter)
     return [
         Muon(matrices, lr=tiny.pretrain_learning_rate, weight_decay=0.1),
-        torch.optim.AdamW(rest, lr=tiny.pretrain_learning_rate / 4, betas=(0.9, 0.95), weight_decay=0.0),
+        torch.optim.AdamW(
+            rest, lr=tiny.pretrain_learning_rate / 4, betas=(0.9, 0.95), weight_decay=0.0, fused=True
+        ),
     ]
-
-
-def _rate(step: int, warmup: int, total: int) -> float:
-    if step < warmup:
-        return (step + 1) / warmup
-    return float(max(0.02, (1.0 - (step - warmup) / max(1, total - warmup)) ** _DECAY))
 
 
 def _batches(tokenizer: Any, tiny: TinyBase, reading: Iterator[tuple[str, str]]) -> Iterator[dict[str, Any]]:

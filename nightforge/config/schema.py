@@ -44,7 +44,7 @@ class TinyBase(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         Annotated[int, Meta(ge=4)], doc("number of attention heads; must divide hidden_size")
     ] = 4
     vocab_size: Annotated[Count, doc("largest size of the vocabulary, tokens")] = 2048
-    pretrain_steps: Annotated[Count, doc("optimizer steps of pre-training")] = 700
+    pretrain_steps: Annotated[Count, doc("optimizer steps of pre-training")] = 900
     pretrain_batch: Annotated[Count, doc("documents per pre-training step")] = 8
     pretrain_length: Annotated[Count, doc("longest pre-training document, tokens")] = 200
     pretrain_learning_rate: Annotated[

@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import MethodType
 from typing import Any
 
 import torch
@@ -49,43 +48,27 @@ def add_adapter(model: Any, config: Config) -> Any:
         if config.training.gradient_checkpointing:
             # recomputation needs a gradient to reach the frozen embedding's output
             model.enable_input_require_grads()
-        return get_peft_model(model, adapter)
+        adapted = get_peft_model(model, adapter)
+        _pin_square_factors(adapted)
+        return adapted
 
 
-@contextmanager
-def folded(model: Any) -> Iterator[int]:
-    """Let adapted layers compute (W + s B A) x inside the block: one product instead of three.
-
-    The function, its gradients and the saved adapter are the same. For T tokens, layers of width d and rank
-    r a step costs about 3 d T d products instead of (2 d + 6 r) T d, so only layers with 6 r >= d are folded,
-    and only unquantised ones without dropout: those of profile `tiny`. Yields the number of folded layers.
+def _pin_square_factors(model: Any) -> None:
+    """Keep a square factor of an adapter at the identity: where the rank is a side of the layer, the other
+    factor alone reaches every update, and learns it as the layer itself would. # LoRA-FA, arXiv 2308.03303
     """
-    layers = [layer for layer in model.modules() if _gains_by_folding(layer)]
-    for layer in layers:
-        layer.forward = MethodType(_folded_forward, layer)
-    try:
-        yield len(layers)
-    finally:
-        for layer in layers:
-            del layer.forward
-
-
-def _gains_by_folding(layer: Any) -> bool:
     from peft.tuners.lora.layer import Linear
 
-    if type(layer) is not Linear or type(layer.base_layer) is not torch.nn.Linear or layer.lora_variant:
-        return False
-    (name,) = layer.active_adapters
-    plain = isinstance(layer.lora_dropout[name], torch.nn.Identity)
-    return plain and bool(6 * layer.r[name] >= min(layer.base_layer.weight.shape))
-
-
-def _folded_forward(layer: Any, x: torch.Tensor) -> torch.Tensor:
-    """Map x (..., in) to (..., out)."""
-    (name,) = layer.active_adapters
-    base, down, up = layer.base_layer, layer.lora_A[name].weight, layer.lora_B[name].weight
-    weight = torch.addmm(base.weight, up, down, alpha=layer.scaling[name])  # (out, in)
-    return torch.nn.functional.linear(x, weight, base.bias)
+    layers: list[Any] = [module for module in model.modules() if isinstance(module, Linear)]
+    for layer in layers:
+        (name,) = layer.active_adapters
+        down, up = layer.lora_A[name].weight, layer.lora_B[name].weight  # (r, in), (out, r)
+        square, other = (down, up) if down.shape[0] == down.shape[1] else (up, down)
+        if square.shape[0] == square.shape[1]:
+            with torch.no_grad():
+                square.copy_(torch.eye(len(square)))
+                other.zero_()
+            square.requires_grad_(False)
 
 
 def attach_adapter(model: Any, folder: Path) -> Any:

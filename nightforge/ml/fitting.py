@@ -20,10 +20,10 @@ from transformers import Trainer, TrainingArguments
 from nightforge.config.schema import Training
 from nightforge.core.reporting import Report
 from nightforge.core.room import Reserve
-from nightforge.ml.adapters import folded
 from nightforge.ml.batching import LengthGrouped, RightPad, Rows
 from nightforge.ml.callbacks import curve_values
 from nightforge.ml.chat import Example, pad_id
+from nightforge.ml.lean_llama import lean
 from nightforge.ml.muon import Muon
 from nightforge.ml.trainer import Saving, Watchers, WholeTrainer, find_start, run_training
 
@@ -113,7 +113,7 @@ def fit(
         callbacks=watchers.callbacks(),
     )
     started = time.monotonic()
-    with folded(model):
+    with lean(model):
         if start.checkpoint and 0 < plan.settings.max_steps <= start.step:
             trainer.take_over(start.checkpoint)
         else:

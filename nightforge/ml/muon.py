@@ -13,6 +13,8 @@ from typing import Any
 
 import torch
 
+from nightforge.ml.lean_llama import product_dtype
+
 # Quintic whose iteration pushes all singular values towards 1: steep at 0, flat near 1.
 _A, _B, _C = 3.4445, -4.7750, 2.0315
 _ITERATIONS = 5
@@ -60,12 +62,16 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonalize(matrices: torch.Tensor) -> torch.Tensor:
-    """Return, for each of (N, R, C), a matrix with the same singular vectors and singular values near 1."""
+    """Return, for each of (N, R, C), a matrix with the same singular vectors and singular values near 1.
+
+    The products are those of `product_dtype`: the iteration corrects its own rounding.
+    """
     tall = matrices.shape[1] > matrices.shape[2]
     x: torch.Tensor = matrices.float()
     x = x.mT if tall else x
-    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    x = (x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)).to(product_dtype(x.device))
     for _ in range(_ITERATIONS):
-        gram = x @ x.mT
-        x = _A * x + (_B * gram + _C * gram @ gram) @ x
+        gram = torch.bmm(x, x.mT)
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=_B, alpha=_C), x, beta=_A)
+    x = x.to(matrices.dtype)
     return x.mT if tall else x

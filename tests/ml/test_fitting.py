@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from nightforge.config.schema import Config, Lora, Model, Training
 from nightforge.core.errors import OutOfMemory, StoppedError
@@ -123,6 +124,21 @@ def test_a_stopped_and_resumed_training_equals_an_uninterrupted_one(config: Conf
         assert step == other_step
         assert abs(loss - other) < 1e-6
     assert max(float((expected[name] - weights[name]).abs().max()) for name in expected) < 1e-6
+
+
+def test_an_adapter_of_full_rank_resumes_exactly_and_keeps_its_square_factors(
+    config: Config, tmp_path: Path
+) -> None:
+    full = msgspec.structs.replace(config, lora=Lora(lora_r=64, lora_alpha=64, lora_dropout=0.0))
+    whole, expected = train(full, tmp_path / "whole", SilentReport())
+    train(full, tmp_path / "parts", SilentReport(), stop_after=5)
+    resumed, weights = train(full, tmp_path / "parts", SilentReport())
+    assert whole is not None and resumed is not None and resumed.resumed_from == 5
+    assert weights.keys() == expected.keys()
+    assert max(float((expected[name] - weights[name]).abs().max()) for name in expected) < 1e-6
+    saved = load_file(tmp_path / "parts" / f"checkpoint-{resumed.steps}" / "adapter_model.safetensors")
+    square = [tensor for name, tensor in saved.items() if name.endswith("q_proj.lora_A.weight")]
+    assert square and all(torch.equal(tensor, torch.eye(64)) for tensor in square)
 
 
 @pytest.mark.slow
