@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -20,7 +21,7 @@ import psutil
 import pytest
 from web_sites import Site, begin, finish, post, serving, upload
 
-from nightforge.core.atomic import read_json, write_json
+from nightforge.core.atomic import read_json, read_jsonl, write_json
 from nightforge.core.paths import Project
 from nightforge.pipeline.registry import ANOMALY
 
@@ -226,11 +227,11 @@ def test_a_run_from_the_page_through_a_power_cut_has_every_bit_of_the_one_from_t
         assert list(root.glob("models/.work/patchtst-*/checkpoint-8/manifest.json"))
         monkeypatch.delenv("NIGHTFORGE_INJECT")
         press_train(site, resume=True)
-        wait_for(root, lambda: state_of(root)["result"])
-    state = state_of(root)
-    assert state["status"] == "succeeded", (root / "logs" / "pipeline_live.log").read_text()
-    assert {stage["id"]: stage["attempt"] for stage in state["stages"]}["21"] == 1
-    assert len(list((root / "logs" / "runs").iterdir())) == 1  # the same run went on
+        (run,) = (root / "logs" / "runs").iterdir()
+        wait_for(root, lambda: re.search(r'"run_ended".*\n', (run / "events.jsonl").read_text()))
+    assert read_jsonl(run / "events.jsonl")[-1]["status"] == "succeeded", (run / "22.log").read_text()
+    assert len(list(run.parent.iterdir())) == 1  # the same run went on
+    assert {stage["id"]: stage["attempt"] for stage in state_of(root)["stages"]}["21"] == 1
     here, there = results_of(root), results_of(finished)
     assert sorted(here) == sorted(there)
     assert [name for name in here if here[name] != there[name]] == []
