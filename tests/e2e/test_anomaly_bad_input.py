@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,6 +38,19 @@ def holes(folder: Path) -> None:
     write(folder, a=frame)
 
 
+def bomb(folder: Path) -> None:
+    write(folder, good=sensors(2000))
+    with zipfile.ZipFile(folder / "more.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.csv", bytes(30_000_000))
+
+
+def broken_off(folder: Path) -> None:
+    write(folder, a=sensors(2000))
+    with zipfile.ZipFile(folder / "more.zip", "w") as archive:
+        archive.write(folder / "a.csv", "a.csv")
+    (folder / "more.zip").write_bytes((folder / "more.zip").read_bytes()[:-2000])
+
+
 # what is put into the folder of training files, stream and settings, words that must be read
 CASES: dict[str, tuple[Callable[[Path], object], tuple[str, tuple[str, ...]], str]] = {
     "NaN": (holes, SENSORS, "75.0% of the values are missing, more than 50%"),
@@ -58,6 +72,8 @@ CASES: dict[str, tuple[Callable[[Path], object], tuple[str, tuple[str, ...]], st
         ("patchtst", NO_VAL),
         "no window for the part val.",
     ),
+    "zip bomb": (bomb, SENSORS, "zip bomb"),
+    "broken off": (broken_off, SENSORS, "more.zip"),
     "wrong rate": (lambda f: write(f, a=waveform(8000, fs=1000.0)), VIBRATION, "sampling rate 1000 Hz"),
     "missing axis": (lambda f: write(f, a=waveform(8000).drop(columns="z")), VIBRATION, "axis z missing"),
 }
