@@ -182,8 +182,12 @@ def import_files(site: Site, source: Path) -> None:
 
 
 def press_train(site: Site, **fields: Any) -> None:
-    answer = post(site, "/api/train", request_id=secrets.token_hex(8), **fields)
-    assert answer.status == 202, answer.body
+    """Press until it is taken: a run that has ended may need a moment to be gone."""
+
+    def taken() -> bool:
+        return post(site, "/api/train", request_id=secrets.token_hex(8), **fields).status == 202
+
+    wait_for(site.project.root, taken)
 
 
 def wait_for(root: Path, seen: Callable[[], object]) -> None:
