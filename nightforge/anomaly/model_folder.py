@@ -1,13 +1,10 @@
-"""Folders of trained models: what one depends on, how it is put away, how it is loaded strictly or not at
-all.
-"""
+"""Folders of trained models: what one depends on, how it is loaded strictly or not at all."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +22,6 @@ from nightforge.core import versions
 from nightforge.core.atomic import read_bytes, sha256_text
 from nightforge.core.errors import BadDataError, InputError, NightforgeError, NothingNewError, StoppedError
 from nightforge.core.reporting import Report
-from nightforge.ml.checkpoints import seal
 
 WEIGHTS, ARCHITECTURE, PROFILE, RECIPE = "model.safetensors", "config.json", "profile.json", "recipe.json"
 TRAINED_BY = {
@@ -65,25 +61,6 @@ def refuse_repetition(models: Path, stream: str, identity: Identity) -> None:
             f"{prefix}{newest} was trained on these very rows and settings",
             next_command=f"{TRAINED_BY[stream]} --force  (to train it again)",
         )
-
-
-def put_away(
-    models: Path, stream: str, write: Callable[[Path], None], facts: dict[str, Any]
-) -> tuple[int, Path]:
-    """Make the next version's folder: `write` fills it, the manifest comes last, then it is renamed. Returns
-    its number and path.
-    """
-    prefix = versions.MODEL_PREFIX[stream]
-    for left_over in models.glob(f"{prefix}*.partial"):
-        shutil.rmtree(left_over)
-    version = versions.next_version(models, prefix)
-    target = versions.adapter_dir(models, version, prefix)
-    partial = target.with_name(target.name + ".partial")
-    partial.mkdir(parents=True)
-    write(partial)
-    seal(partial, target, {"version": version, "stream": stream, **facts})
-    versions.read_manifest(target, check_hashes=True)
-    return version, target
 
 
 @contextmanager

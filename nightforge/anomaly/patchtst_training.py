@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from nightforge.anomaly.masks import random_masks
-from nightforge.anomaly.model_folder import Identity, identify, node, put_away, refuse_repetition
+from nightforge.anomaly.model_folder import Identity, identify, node, refuse_repetition
 from nightforge.anomaly.patchtst import (
     STREAM,
     PatchTstEncoder,
@@ -30,14 +31,13 @@ from nightforge.anomaly.patchtst import (
 )
 from nightforge.anomaly.prepared import Prepared, open_prepared
 from nightforge.anomaly.recording import STREAMS, Profile, Segment, scaled
+from nightforge.anomaly.trained_model import put_away
 from nightforge.config import Config
 from nightforge.config.anomaly import PatchTst
-from nightforge.core.atomic import write_jsonl
-from nightforge.core.clock import utc_now
 from nightforge.core.errors import InputError, StoppedError
 from nightforge.core.paths import Project
 from nightforge.core.reporting import Report
-from nightforge.ml.self_supervised import METRICS, Batch, Plan, Task, Trained, fit
+from nightforge.ml.self_supervised import Batch, Plan, Task, fit
 
 _JUDGED = 1024  # validation windows at most, spread evenly: they are judged many times
 _PREPARE = "python scripts/21_check_sensor_data.py"
@@ -131,9 +131,8 @@ def train(
         report.phase("3", "save the model")
         report.watch("save")
         encoder = freeze(model, recipe, prepared.profile)
-        version, folder = _put_away(project.models, encoder, trained, identity, run_id)
+        result = put_away(project, encoder, partial(save, encoder), trained, identity, run_id)
     shutil.rmtree(work_dir)
-    result = {"version": f"v{version}", "model": project.relative(folder), **_figures(trained)}
     report.metric(**result)
     return result
 
@@ -176,33 +175,3 @@ def _windows(prepared: Prepared, recipe: Recipe) -> tuple[SensorWindows, Spread]
                 next_command=_PREPARE,
             )
     return found["train"], Spread(found["val"], _JUDGED)
-
-
-def _put_away(
-    models: Path, encoder: PatchTstEncoder, trained: Trained, identity: Identity, run_id: str | None
-) -> tuple[int, Path]:
-    def write(folder: Path) -> None:
-        save(encoder, folder)
-        write_jsonl(folder / METRICS, trained.lines)
-
-    facts = {
-        "created_at": utc_now(),
-        "run_id": run_id,
-        **vars(identity),
-        "model_hash": encoder.hash,
-        "profile_hash": encoder.profile.hash,
-        "channels": list(encoder.profile.channels),
-        **_figures(trained),
-    }
-    return put_away(models, STREAM, write, facts)
-
-
-def _figures(trained: Trained) -> dict[str, Any]:
-    losses = [line["train_loss"] for line in trained.lines if "train_loss" in line]
-    return {
-        "steps": trained.steps,
-        "loss": losses[-1] if losses else None,
-        "val_loss": trained.best_loss,
-        "best_step": trained.best_step,
-        "seconds": round(trained.seconds, 1),
-    }

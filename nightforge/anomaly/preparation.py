@@ -80,7 +80,7 @@ def job_of(stream: str, config: Config, project: Project) -> Job:
 
 
 def refuse_none(job: Job, usable: Sequence[Stored], part: str) -> None:
-    if usable and job.channels:
+    if usable:
         return
     files = [quality for quality in job.files if quality.part == part]
     named = "; ".join(
@@ -89,8 +89,18 @@ def refuse_none(job: Job, usable: Sequence[Stored], part: str) -> None:
     more = f"; and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
     what = "training file" if part == "train" else "file"
     raise InputError(
-        f"{job.stream}: every one of {counted(len(files), what)} was dropped: "
-        f"{named or 'they share no channel'}{more}",
+        f"{job.stream}: every one of {counted(len(files), what)} was dropped: {named}{more}",
+        next_command=f"read {job.report_path}.html, correct the files, and start again",
+    )
+
+
+def refuse_no_channel(job: Job) -> None:
+    """Files that can be read, and no column in them that more than half of them measure."""
+    if job.channels or not job.dropped_channels:
+        return
+    words = "; ".join(f"{entry['name']!r}: {entry['reason']}" for entry in job.dropped_channels[:SHOWN])
+    raise InputError(
+        f"{job.stream}: the training files have no channel in common that holds numbers: {words}",
         next_command=f"read {job.report_path}.html, correct the files, and start again",
     )
 

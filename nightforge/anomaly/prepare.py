@@ -26,6 +26,7 @@ from nightforge.anomaly.preparation import (
     allow_dropped_channels,
     job_of,
     refuse_empty_parts,
+    refuse_no_channel,
     refuse_none,
 )
 from nightforge.anomaly.prepared import open_prepared
@@ -171,6 +172,7 @@ def _check_train(env: Env, job: Job) -> None:
     job.channels, job.dropped_channels = fix_channels(usable)
     dropped = [entry["name"] for entry in job.dropped_channels]
     allow_dropped_channels(job)
+    refuse_no_channel(job)
     usable = [stored for stored in usable if hold(stored, job.channels, dropped)]
     for stored in usable:
         judge_alone(load(stored, job.channels)[0], job.settings, stored.quality)

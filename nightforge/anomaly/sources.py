@@ -17,7 +17,7 @@ from nightforge.config import Config
 from nightforge.config.anomaly import Globs, PatchTst, SwinMae
 from nightforge.config.sources import files_of
 from nightforge.core import archives
-from nightforge.core.errors import InputError
+from nightforge.core.errors import BadDataError, InputError
 from nightforge.core.paths import Project
 from nightforge.core.reporting import Report
 
@@ -87,7 +87,11 @@ def _opener(path: Path) -> Callable[[], IO[bytes]]:
 
 def _zipped(path: Path, name: str, wanted: tuple[str, ...], opened: ExitStack) -> list[Source]:
     suffixes = tuple(suffix for suffix, kind in KINDS.items() if kind in wanted)
-    inside = opened.enter_context(archives.opened(path, suffixes))
+    try:
+        inside = opened.enter_context(archives.opened(path, suffixes))
+    except (BadDataError, InputError) as error:
+        again = f"pack {path.name} anew or take it away, then python scripts/21_check_sensor_data.py"
+        raise type(error)(error.message, next_command=again) from error
     return [
         Source(f"{name}/{member.name}", KINDS[Path(member.name).suffix.lower()], member.open, member.size)
         for member in inside

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +17,18 @@ import numpy as np
 import torch
 
 from nightforge.anomaly.image_cache import ImageCache, WindowImages
-from nightforge.anomaly.model_folder import Identity, identify, node, put_away, refuse_repetition
+from nightforge.anomaly.model_folder import identify, node, refuse_repetition
 from nightforge.anomaly.prepared import Prepared, open_prepared
 from nightforge.anomaly.recording import STREAMS, Profile, Segment
 from nightforge.anomaly.scalogram import Scalogram, Standard
 from nightforge.anomaly.swin import STREAM, SwinEncoder, build, freeze, random_masks, save, transform_of
+from nightforge.anomaly.trained_model import put_away
 from nightforge.config import Config
 from nightforge.config.anomaly import SwinMae
-from nightforge.core.atomic import write_jsonl
-from nightforge.core.clock import utc_now
 from nightforge.core.errors import InputError, StoppedError
 from nightforge.core.paths import Project
 from nightforge.core.reporting import Report
-from nightforge.ml.self_supervised import METRICS, Batch, Plan, Task, Trained, fit
+from nightforge.ml.self_supervised import Batch, Plan, Task, fit
 
 CACHE = "cache"  # below data/anomaly/swinmae
 _PER_WINDOW = 8  # windows to learn from begin within the length of one
@@ -104,9 +104,8 @@ def train(
         report.phase("4", "save the model")
         report.watch("save")
         encoder = freeze(model, settings, prepared.profile, standard)
-        version, folder = _put_away(project.models, encoder, trained, identity, run_id)
+        result = put_away(project, encoder, partial(save, encoder), trained, identity, run_id)
     shutil.rmtree(work_dir)
-    result = {"version": f"v{version}", "model": project.relative(folder), **_figures(trained)}
     report.metric(**result)
     return result
 
@@ -162,33 +161,3 @@ def _images(
             next_command=_PREPARE,
         )
     return images
-
-
-def _put_away(
-    models: Path, encoder: SwinEncoder, trained: Trained, identity: Identity, run_id: str | None
-) -> tuple[int, Path]:
-    def write(folder: Path) -> None:
-        save(encoder, folder)
-        write_jsonl(folder / METRICS, trained.lines)
-
-    facts = {
-        "created_at": utc_now(),
-        "run_id": run_id,
-        **vars(identity),
-        "model_hash": encoder.hash,
-        "profile_hash": encoder.profile.hash,
-        "channels": list(encoder.profile.channels),
-        **_figures(trained),
-    }
-    return put_away(models, STREAM, write, facts)
-
-
-def _figures(trained: Trained) -> dict[str, Any]:
-    losses = [line["train_loss"] for line in trained.lines if "train_loss" in line]
-    return {
-        "steps": trained.steps,
-        "loss": losses[-1] if losses else None,
-        "val_loss": trained.best_loss,
-        "best_step": trained.best_step,
-        "seconds": round(trained.seconds, 1),
-    }

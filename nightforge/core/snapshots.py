@@ -1,4 +1,4 @@
-"""Which backup holds a folder: read back from the disk now, never believed."""
+"""Which backup holds a folder or a set of files: read back from the disk now, never believed."""
 
 from __future__ import annotations
 
@@ -47,3 +47,15 @@ def holds(backup: Path, snapshot: dict[str, Any], place: str, wanted: dict[str, 
         if not copy.is_file() or sha256_file(copy) != digest:
             return False
     return bool(wanted)
+
+
+def snapshot_with_content(project: Project, digests: set[str]) -> str | None:
+    """Return the newest snapshot that has a file of each hash, under any name, read back now; or None."""
+    for label, snapshot in verified_snapshots(project):
+        listed = snapshot.get("files")
+        entries = listed.items() if isinstance(listed, dict) else ()
+        names = {entry["sha256"]: name for name, entry in entries if isinstance(entry, dict)}
+        copies = {digest: project.backups / label / "files" / names.get(digest, "") for digest in digests}
+        if all(copy.is_file() and sha256_file(copy) == digest for digest, copy in copies.items()):
+            return label
+    return None

@@ -1,14 +1,16 @@
 """Making room, in a fixed order, and keeping the logs of all runs within their cap. # ops L2, Q4
 
-Partial folders go first, then stage logs of earlier runs, then checkpoints and adapters beyond the newest
-two that a verified backup holds. Never: journals, records and reports of runs, the two newest complete
-checkpoints or adapters, the champion, and anything in a backup.
+Partial folders go first, then stage logs of earlier runs, then bundles, checkpoints, adapters and models of
+the anomaly track beyond the newest two that a verified backup holds. Never: journals, records and reports of
+runs, decisions, the two newest of each kind, the champion, and anything in a backup.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
+import zipfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -16,8 +18,8 @@ from pathlib import Path
 from nightforge.core.paths import Project
 from nightforge.core.processes import ProjectLock
 from nightforge.core.records import read_object
-from nightforge.core.snapshots import snapshot_with
-from nightforge.core.versions import adapter_dir, list_versions
+from nightforge.core.snapshots import snapshot_with, snapshot_with_content
+from nightforge.core.versions import DETECTOR_PREFIX, MANIFEST, MODEL_PREFIX, adapter_dir, list_versions
 
 _LOGS = ("*.log", "*.stacks.txt")
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
@@ -103,9 +105,34 @@ def _clean_store(project: Project) -> str:
 
 
 def _backed_up(project: Project) -> Iterator[Callable[[], str]]:
-    """Checkpoints and adapters that may go if a backup holds them, oldest first."""
-    for folder in [*_old_checkpoints(project), *_old_adapters(project)]:
+    """What may go if a backup holds it, oldest first: bundles, which are copies, before checkpoints and
+    models.
+    """
+    for bundle in _old_bundles(project):
+        yield partial(_remove_bundle, project, bundle)
+    for folder in [*_old_checkpoints(project), *_old_adapters(project), *_old_of_streams(project)]:
         yield partial(_remove_if_backed_up, project, folder)
+
+
+def _old_bundles(project: Project) -> list[Path]:
+    newest = str((read_object(project.anomaly_results / "latest.json") or {}).get("label"))
+    found = sorted(project.anomaly_results.glob("runs/*/bundle.zip"), key=lambda path: path.stat().st_mtime)
+    return [path for path in found[:-_NEWEST] if path.parent.name != newest]
+
+
+def _remove_bundle(project: Project, path: Path) -> str:
+    """Remove a bundle if one backup holds every file in it, wherever that lies in the project."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            digests = {str(digest) for digest in json.loads(archive.read("bundle.json"))["files"].values()}
+    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, AttributeError):
+        return ""  # what it holds is not known
+    label = snapshot_with_content(project, digests)
+    if label is None:
+        return ""
+    size = path.stat().st_size
+    path.unlink()
+    return f"{project.relative(path)} was removed ({_mb(size)} MB); backup {label} holds every file in it"
 
 
 def _old_checkpoints(project: Project) -> list[Path]:
@@ -133,6 +160,23 @@ def _old_adapters(project: Project) -> list[Path]:
         return []  # unreadable: which one is the best is not known
     old = [version for version in known[:-_NEWEST] if str(version) != champion]
     return [adapter_dir(project.models, version) for version in old]
+
+
+def _old_of_streams(project: Project) -> list[Path]:
+    """Detectors and networks of the anomaly track, but no network that kept detectors were made with."""
+    old: list[Path] = []
+    for stream in MODEL_PREFIX:
+        detectors, networks = (_folders(project, table[stream]) for table in (DETECTOR_PREFIX, MODEL_PREFIX))
+        manifests = [read_object(folder / MANIFEST) for folder in detectors[-_NEWEST:]]
+        if None in manifests:
+            continue  # what they were made with is not known
+        used = {manifest.get("network_folder") for manifest in manifests if manifest is not None}
+        old += detectors[:-_NEWEST] + [path for path in networks[:-_NEWEST] if path.name not in used]
+    return old
+
+
+def _folders(project: Project, prefix: str) -> list[Path]:
+    return [adapter_dir(project.models, version, prefix) for version in list_versions(project.models, prefix)]
 
 
 def _remove_if_backed_up(project: Project, folder: Path) -> str:

@@ -368,6 +368,14 @@ def test_all_files_dropped_names_them_and_lights_the_node(project: Project) -> N
     assert report.nodes[-1] == ("dqvl", "fail")
 
 
+def test_files_without_a_common_channel_are_refused_with_each_columns_reason(project: Project) -> None:
+    table = sensors()[["timestamp"]]
+    other = sensors(seed=1, start="2026-01-02")[["timestamp", "speed"]]
+    write(project.root / TRAIN, a=table.assign(state="on"), b=other.assign(state="off"))
+    with pytest.raises(InputError, match="'state': it holds text .*; 'speed': only 1 of 2 files have it"):
+        run(project)
+
+
 def test_names_from_files_cannot_reach_the_page_as_markup(project: Project) -> None:
     frame = sensors().rename(columns={"flow": "<script>alert(1)</script>"})
     write(project.root / TRAIN, a=frame.assign(timestamp="<b>"), b=frame)

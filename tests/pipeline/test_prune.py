@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
+from nightforge.anomaly.bundle import create_bundle
 from nightforge.core.atomic import sha256_file, write_json
 from nightforge.core.paths import Project
 from nightforge.core.processes import ProjectLock
@@ -169,3 +171,53 @@ def test_a_start_removes_leftovers_and_tells_of_unreadable_files(place: Project)
     ]
     assert json.loads((place.models / "champion.json").read_text()) == {"version": 3}
     assert (place.backups / "pins.json").read_text() == ""
+
+
+def trained(project: Project, name: str, **facts: str) -> Path:
+    folder = project.models / name
+    folder.mkdir(parents=True)
+    (folder / "weights").write_text(name)
+    write_manifest(folder, facts)
+    return folder
+
+
+def test_of_the_anomaly_track_the_newest_two_stay_and_what_their_detectors_need(place: Project) -> None:
+    networks = [trained(place, f"patchtst-v{n}") for n in (1, 2, 3, 4, 5)]
+    used = ("patchtst-v1", "patchtst-v2", "patchtst-v2", "patchtst-v5")
+    detectors = [trained(place, f"anomaly-patchtst-v{n}", network_folder=used[n - 1]) for n in (1, 2, 3, 4)]
+    alone = [trained(place, f"swin-mim-v{n}") for n in (1, 2)]
+    back_up(place, *networks, *detectors[1:], *alone)  # the first detectors are in no backup
+    done = make_room(place, "none", never)
+    assert [text.split()[1] for text in done] == [
+        f"models/{name}" for name in ("anomaly-patchtst-v2", "patchtst-v1", "patchtst-v3")
+    ]
+    assert detectors[0].is_dir() and all(path.is_dir() for path in alone)
+    (detectors[3] / "manifest.json").write_text("")
+    shutil.rmtree(networks[1])
+    assert make_room(place, "none", never) == []
+
+
+def bundle(project: Project, label: str, *files: Path) -> Path:
+    folder = project.anomaly_results / "runs" / label
+    folder.mkdir(parents=True)
+    (folder / "summary.json").write_text(label)
+    listed = {f"results/{path.name}": path for path in (folder / "summary.json", *files)}
+    create_bundle(folder / "bundle.zip", listed)
+    os.utime(folder / "bundle.zip", (0, int(label)))
+    return folder
+
+
+def test_a_bundle_goes_when_one_backup_holds_all_that_is_in_it_and_decisions_stay(place: Project) -> None:
+    model = trained(place, "patchtst-v1") / "weights"
+    runs = [bundle(place, str(number), model) for number in range(1, 7)]
+    write_json(place.anomaly_results / "latest.json", {"label": "3"})
+    (runs[3] / "bundle.zip").write_text("no zip")
+    os.utime(runs[3] / "bundle.zip", (0, 4))
+    snapshot = back_up(place, model.parent, place.anomaly_results / "runs" / "1", *runs[2:])
+    assert [text.split()[0] for text in make_room(place, "none", never)] == [
+        "results/anomaly/runs/1/bundle.zip"  # 2 is in no backup, 3 the newest decisions, 4 unreadable
+    ]
+    assert all((folder / "summary.json").is_file() for folder in runs)
+    write_json(place.anomaly_results / "latest.json", {"label": "6"})
+    (snapshot / "files/models/patchtst-v1/weights").write_text("damaged copy")
+    assert make_room(place, "none", never) == []
