@@ -92,10 +92,10 @@ def _linear_layers(block: Any) -> tuple[Any, ...]:
 
 
 def _foldable(layer: Any) -> bool:
-    from peft.tuners.lora.layer import Linear
-
     if type(layer) is torch.nn.Linear:
         return True
+    from peft.tuners.lora.layer import Linear  # two seconds that a model without adapter need not wait
+
     if type(layer) is not Linear or type(layer.base_layer) is not torch.nn.Linear or layer.lora_variant:
         return False
     (name,) = layer.active_adapters
