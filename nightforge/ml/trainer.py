@@ -76,7 +76,7 @@ class WholeTrainer(Trainer):
             return super().evaluate(*args, **kwargs)
 
     def floating_point_ops(self, inputs: Any) -> int:
-        """Leave the operations uncounted: nobody reads them, and counting walks through the model each step."""
+        """Leave operations uncounted: nobody reads them, and counting walks through the model each step."""
         return 0
 
     def add_to_checkpoint(self, folder: Path) -> None:
