@@ -54,8 +54,8 @@ def snapshot_with_content(project: Project, digests: set[str]) -> str | None:
     for label, snapshot in verified_snapshots(project):
         listed = snapshot.get("files")
         entries = listed.items() if isinstance(listed, dict) else ()
-        names = {entry["sha256"]: name for name, entry in entries if isinstance(entry, dict)}
+        names = {entry.get("sha256"): name for name, entry in entries if isinstance(entry, dict)}
         copies = {digest: project.backups / label / "files" / names.get(digest, "") for digest in digests}
-        if all(copy.is_file() and sha256_file(copy) == digest for digest, copy in copies.items()):
+        if copies and all(copy.is_file() and sha256_file(copy) == d for d, copy in copies.items()):
             return label
     return None

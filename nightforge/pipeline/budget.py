@@ -2,7 +2,7 @@
 really wrote. Pure functions, no torch. # ops Q1
 
 Sizes follow from shapes: an adapter matrix pair of rank r between widths m and n has r (m + n) numbers of 4
-bytes; the optimizer keeps 2 to 8 bytes for each of them.
+bytes; the optimizer keeps 2 to 8 bytes for each of them that learns.
 """
 
 from __future__ import annotations
@@ -73,21 +73,31 @@ class Need(NamedTuple):
 
 
 def adapter_numbers(shape: Shape, config: Config) -> int:
-    """Count the trained numbers: adapter matrices, and layers that are trained in full."""
+    """Count the saved numbers: adapter matrices, and layers that are trained in full."""
+    rank = config.lora.lora_r
+    per_layer = sum(rank * (inward + outward) for inward, outward in _layers(shape, config))
+    return shape.layers * per_layer + len(config.lora.modules_to_save) * shape.vocab * shape.hidden
+
+
+def trained_numbers(shape: Shape, config: Config) -> int:
+    """Count the saved numbers that learn: a square factor of an adapter does not."""
+    square = sum(config.lora.lora_r in layer for layer in _layers(shape, config))
+    return adapter_numbers(shape, config) - shape.layers * square * config.lora.lora_r**2
+
+
+def _layers(shape: Shape, config: Config) -> list[tuple[int, int]]:
+    """List inputs and outputs of one block's adapted layers; one of another name is taken for a square one of
+    the model's width.
+    """
     h, kv, inner = shape.hidden, shape.kv_width, shape.intermediate
-    widths = {
-        "q_proj": 2 * h,
-        "k_proj": h + kv,
-        "v_proj": h + kv,
-        "o_proj": 2 * h,
-        "gate_proj": h + inner,
-        "up_proj": h + inner,
-        "down_proj": h + inner,
+    sides = {
+        "k_proj": (h, kv),
+        "v_proj": (h, kv),
+        "gate_proj": (h, inner),
+        "up_proj": (h, inner),
+        "down_proj": (inner, h),
     }
-    # A layer of another name is taken for a square one of the model's width.
-    per_layer = sum(config.lora.lora_r * widths.get(name, 2 * h) for name in config.lora.target_modules)
-    in_full = len(config.lora.modules_to_save) * shape.vocab * h
-    return shape.layers * per_layer + in_full
+    return [sides.get(name, (h, h)) for name in config.lora.target_modules]
 
 
 def adapter_bytes(shape: Shape, config: Config) -> int:
@@ -97,8 +107,8 @@ def adapter_bytes(shape: Shape, config: Config) -> int:
 
 def checkpoint_bytes(shape: Shape, config: Config) -> int:
     """Return the size of one training checkpoint: adapter and optimizer state, without tokenizer."""
-    per_number = 4 + _OPTIMIZER[config.training.optimizer]
-    return per_number * adapter_numbers(shape, config) + _CHECKPOINT_EXTRA
+    optimizer = _OPTIMIZER[config.training.optimizer] * trained_numbers(shape, config)
+    return 4 * adapter_numbers(shape, config) + optimizer + _CHECKPOINT_EXTRA
 
 
 def shape_from_name(name: str) -> Shape:

@@ -12,6 +12,7 @@ import torch
 
 from nightforge.config.schema import Config, Model
 from nightforge.core.paths import Project
+from nightforge.ml import lean_llama, muon
 
 WORDS = "print hello open door when key pressed then light on off NODE EXEC DATA n1 n2 n3 Branch Delay ."
 
@@ -119,3 +120,10 @@ def report() -> SilentReport:
 def folder_config(model_folder: Path) -> Config:
     """A configuration whose base model is the random one."""
     return Config(model=Model(source="folder", base_model=str(model_folder), max_seq_length=128))
+
+
+@pytest.fixture
+def exact_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Products in float32 on every processor: what must be equal is then equal to the last bits."""
+    for module in (lean_llama, muon):
+        monkeypatch.setattr(module, "product_dtype", lambda device: torch.float32)

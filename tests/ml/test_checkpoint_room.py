@@ -127,7 +127,7 @@ def test_a_training_leaves_with_a_checkpoint_when_the_one_after_it_would_not_fit
 ) -> None:
     config = tiny_profile(optimizer="muon")
     reserve = held(tmp_path, 1)
-    monkeypatch.setattr(checkpoints, "free_bytes", Free(100, 100, 5.9, 6.2))  # 4.5 MB a checkpoint
+    monkeypatch.setattr(checkpoints, "free_bytes", Free(100, 100, 8.4, 8.8))  # 6.7 MB a checkpoint
     with pytest.raises(DiskFullError, match="saved at step 3"):
         train(config, tmp_path / "work", model_folder, reserve)
     newest = checkpoints.newest_complete(tmp_path / "work", FACTS)

@@ -31,6 +31,7 @@ WORDS = "open door light on off print hello when key pressed then".split()
 # 13 rows of different lengths: neither 3, 6 nor 7 divides them, so each epoch ends in a partial window.
 TEXTS = [" ".join(WORDS[: 2 + (5 * n) % 9]) for n in range(13)]
 PLACE = Place("04", "training", CPU)
+pytestmark = pytest.mark.usefixtures("exact_products")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ behind.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,14 +18,8 @@ from nightforge.ml.adapters import add_adapter, old_names_allowed
 from nightforge.ml.chat import IGNORED
 from nightforge.ml.lean_llama import lean, product_dtype
 
+pytestmark = pytest.mark.usefixtures("exact_products")
 SHAPE = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
-
-
-@pytest.fixture(autouse=True)
-def exact(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Products in float32, so that losses and gradients can be compared closely."""
-    monkeypatch.setattr(lean_llama, "product_dtype", lambda device: torch.float32)
-    yield
 
 
 def plain(**changes: Any) -> Any:

@@ -16,10 +16,12 @@ from nightforge.pipeline import preflight
 from nightforge.pipeline.budget import (
     Facts,
     Need,
+    Shape,
     adapter_numbers,
     predict,
     shape_from_config,
     shape_from_name,
+    trained_numbers,
 )
 from nightforge.pipeline.plan import build_plan
 from nightforge.pipeline.preflight import budget_lines, check, disk_budget, gather
@@ -40,7 +42,16 @@ def test_the_adapter_of_an_8b_model_is_counted_exactly(project: Project) -> None
     shape = shape_from_config(LLAMA_8B)
     assert shape is not None
     assert adapter_numbers(shape, config) == 83_886_080  # peft's own count for rank 32, all linear layers
+    assert trained_numbers(shape, config) == 83_886_080
     assert shape.parameters == pytest.approx(8.03e9, rel=0.01)
+
+
+def test_square_factors_are_saved_and_do_not_learn(project: Project) -> None:
+    config = load_config(project, "tiny")
+    shape = Shape(128, 256, 128, 4, 2048)
+    # of the seven pairs of a block each has one factor of 128 x 128
+    assert adapter_numbers(shape, config) == 4 * (4 * 128 * 256 + 3 * 128 * 384)
+    assert adapter_numbers(shape, config) - trained_numbers(shape, config) == 4 * 7 * 128 * 128
 
 
 @pytest.mark.parametrize(
