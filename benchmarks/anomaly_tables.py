@@ -126,13 +126,13 @@ def _measure(
     profile = plain_profile(tuple(f"c{i}" for i in range(cases[0].train.shape[1])))
     found: dict[str, list[list[tuple[float, ...]]]] = defaultdict(list)
     for seed in range(seeds):
-        trained = _trained(cases, profile, config, seed)
-        untrained = untrained_encoder(config, profile, seed)
+        trained = Product(config, _trained(cases, profile, config, seed))
+        untrained = Product(config, untrained_encoder(config, profile, seed))
         per_method: dict[str, list[tuple[float, ...]]] = defaultdict(list)
         for case in cases:
             scores = _baselines(case, lags, seed)
-            scores |= _product(case, config, trained, "trained")
-            scores |= _product(case, config, untrained, "untrained")
+            scores |= trained.score(case, "trained")
+            scores |= untrained.score(case, "untrained")
             for name, rows in scores.items():
                 judged = np.arange(case.first, len(rows))
                 judged = judged[np.isfinite(rows[judged])]
@@ -169,23 +169,38 @@ def _baselines(case: Case, lags: tuple[int, int], seed: int) -> Scores:
     return scores
 
 
-def _product(case: Case, config: Config, encoder: Encoder, kind: str) -> Scores:
-    """Score with the product's detectors, a window at every row; the untrained network also through other
-    readouts of its embedding.
-    """
-    cut = replace(cut_of(config, encoder.stream, encoder.profile), stride=1)
-    view = View(encoder.profile, cut)
-    train, test = segment("train", case.train), segment("test", case.test)
-    detectors = Detectors.fit([train], view, encoder, config.anomaly.seed)
-    names = detectors.names if kind == "trained" else ("patchtst", "fused")
-    found = detectors.score(test, names)
-    neural = {"patchtst", "fused"}
-    scores = {f"{n}, {kind}" if n in neural else f"product {n}": found[n] for n in names}
-    fitted = Pca.fit(_embedded(encoder, view, train.values))
-    embedded = _embedded(encoder, view, test.values)
-    scores[f"embedding PCA Q, {kind}"] = fitted.statistics(embedded)[1]
-    scores[f"embedding PCA T2+Q, {kind}"] = fitted.score(embedded)
-    return {name: np.pad(rows, [cut.rows - 1, 0], constant_values=np.nan) for name, rows in scores.items()}
+class Product:
+    """The product's detectors with one network; fitted anew only when the rows to fit on are others."""
+
+    def __init__(self, config: Config, encoder: Encoder) -> None:
+        self._config, self._encoder = config, encoder
+        cut = replace(cut_of(config, encoder.stream, encoder.profile), stride=1)
+        self._view = View(encoder.profile, cut)
+        self._rows = b""
+
+    def score(self, case: Case, kind: str) -> Scores:
+        """Score with the product's detectors, a window at every row; the untrained network also through other
+        readouts of its embedding.
+        """
+        self._fit(case.train)
+        test = segment("test", case.test)
+        names = self._detectors.names if kind == "trained" else ("patchtst", "fused")
+        found = self._detectors.score(test, names)
+        neural = {"patchtst", "fused"}
+        scores = {f"{n}, {kind}" if n in neural else f"product {n}": found[n] for n in names}
+        embedded = _embedded(self._encoder, self._view, test.values)
+        scores[f"embedding PCA Q, {kind}"] = self._readout.statistics(embedded)[1]
+        scores[f"embedding PCA T2+Q, {kind}"] = self._readout.score(embedded)
+        pad = [self._view.cut.rows - 1, 0]
+        return {name: np.pad(rows, pad, constant_values=np.nan) for name, rows in scores.items()}
+
+    def _fit(self, rows: np.ndarray) -> None:
+        if rows.tobytes() == self._rows:
+            return
+        train, seed = segment("train", rows), self._config.anomaly.seed
+        self._detectors = Detectors.fit([train], self._view, self._encoder, seed)
+        self._readout = Pca.fit(_embedded(self._encoder, self._view, train.values))
+        self._rows = rows.tobytes()
 
 
 def _embedded(encoder: Encoder, view: View, values: np.ndarray) -> np.ndarray:
