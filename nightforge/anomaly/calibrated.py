@@ -9,7 +9,6 @@ manifest.json    last: hashes of the files, of model, data and profile, channels
 from __future__ import annotations
 
 import io
-import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -98,13 +97,7 @@ def save(
     models: Path, stream: str, calibration: Calibration, thresholds: dict[str, Any], facts: dict[str, Any]
 ) -> Path:
     """Write the next version's folder and return it; the manifest comes last, then the folder is renamed."""
-    prefix = versions.DETECTOR_PREFIX[stream]
-    for left_over in models.glob(f"{prefix}*.partial"):
-        shutil.rmtree(left_over)
-    version = versions.next_version(models, prefix)
-    target = versions.adapter_dir(models, version, prefix)
-    partial = target.with_name(target.name + ".partial")
-    partial.mkdir(parents=True)
+    version, partial, target = versions.begin(models, versions.DETECTOR_PREFIX[stream])
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **calibration.arrays())
     write_bytes(partial / ARRAYS, buffer.getvalue(), durable=False)  # `seal` makes it last

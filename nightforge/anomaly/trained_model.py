@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,13 +29,8 @@ def put_away(
     """Make the next version's folder: `save` fills it, losses and last the manifest join it, then it is
     renamed and read back. Returns version, folder, steps, losses and seconds.
     """
-    models, prefix = project.models, versions.MODEL_PREFIX[encoder.stream]
-    for left_over in models.glob(f"{prefix}*.partial"):
-        shutil.rmtree(left_over)
-    version = versions.next_version(models, prefix)
-    target = versions.adapter_dir(models, version, prefix)
-    partial = target.with_name(target.name + ".partial")
-    partial.mkdir(parents=True)
+    prefix = versions.MODEL_PREFIX[encoder.stream]
+    version, partial, target = versions.begin(project.models, prefix)
     save(partial)
     write_jsonl(partial / METRICS, trained.lines)
     figures = _figures(trained)

@@ -186,12 +186,7 @@ class Made:
 
 def save_adapter(model: Any, made: Made, project: Project, report: Report) -> int:
     """Write the next version's folder, manifest last, and return its number."""
-    for left_over in project.models.glob(f"{versions.PREFIX}*.partial"):
-        shutil.rmtree(left_over)
-    version = versions.next_version(project.models)
-    target = versions.adapter_dir(project.models, version)
-    partial = target.with_name(target.name + ".partial")
-    partial.mkdir(parents=True)
+    version, partial, target = versions.begin(project.models)
     info, fitted = made.loaded.info, made.fitted
     report.phase("4.4", f"save adapter v{version}")
     report.watch("save")

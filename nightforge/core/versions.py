@@ -6,6 +6,7 @@ Without a prefix each function speaks of the adapters of the blueprint track.
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,19 @@ def latest_of(models: Path, name: str) -> int | None:
     """
     family = re.match(r"models/([a-z-]+-v)N", name)
     return latest(models, family.group(1) if family else PREFIX)
+
+
+def begin(models: Path, prefix: str = PREFIX) -> tuple[int, Path, Path]:
+    """Make the empty folder in which the next version is put together; what broken-off ones left goes.
+    Returns the version, that folder and the one it is to become.
+    """
+    for left_over in models.glob(f"{prefix}*.partial"):
+        shutil.rmtree(left_over)
+    version = next_version(models, prefix)
+    target = adapter_dir(models, version, prefix)
+    partial = target.with_name(target.name + ".partial")
+    partial.mkdir(parents=True)
+    return version, partial, target
 
 
 def next_version(models: Path, prefix: str = PREFIX) -> int:
