@@ -24,15 +24,17 @@ class Starter:
     parent-death signal follows the thread that forked.
     """
 
-    def __init__(self) -> None:
-        """Fork the child; raises OSError when the system refuses."""
+    def __init__(self, closes: Sequence[int] = ()) -> None:
+        """Fork the child, which closes the descriptors `closes` of the caller; raises OSError when the system
+        refuses.
+        """
         parent = os.getpid()
         orders, self._orders = os.pipe()
         output, writing = os.pipe()
         self._failure, failing = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
-            for ours in (self._orders, output, self._failure):
+            for ours in (self._orders, output, self._failure, *closes):
                 os.close(ours)
             _be_the_child(parent, orders, writing, failing)
         for theirs in (orders, writing, failing):

@@ -88,10 +88,17 @@ def _load_ahead() -> None:
 def _hand_over(line: bytes, spare: tuple[int, int] | None) -> int:
     """Give an order to the spare guard, or to a new one if there is none or it has been killed."""
     if spare is not None:
+        pid, pipe = spare
         try:
-            return _write_order(line, *spare)
-        except BrokenPipeError:
-            sys.stderr.write("a spare guard has gone; another one is started\n")
+            os.kill(pid, 0)  # the dead are removed at once; a child may still hold their pipe
+        except ProcessLookupError:
+            os.close(pipe)
+        else:
+            try:
+                return _write_order(line, pid, pipe)
+            except BrokenPipeError:
+                pass
+        sys.stderr.write("a spare guard has gone; another one is started\n")
     return _write_order(line, *_fork())
 
 
@@ -136,7 +143,7 @@ def _be_a_guard(orders: int) -> None:
         nothing = os.open(os.devnull, os.O_RDWR)
         os.dup2(nothing, 0)
         os.dup2(nothing, 1)
-        starter = Starter() if sys.platform == "linux" else None
+        starter = Starter([orders]) if sys.platform == "linux" else None
         with os.fdopen(orders, "rb") as file:
             line = file.read()
         if line:
