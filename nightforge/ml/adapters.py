@@ -71,6 +71,23 @@ def _pin_square_factors(model: Any) -> None:
             square.requires_grad_(False)
 
 
+def frozen_under(model: Any) -> dict[torch.Tensor, torch.Tensor]:
+    """Map each factor that learns beside one pinned at the identity to the frozen weight it is added to, in
+    units of the factor (weight / scaling). Quantised weights, which cannot be read as they are, are left out.
+    """
+    from peft.tuners.lora.layer import Linear
+
+    layers: list[Any] = [module for module in model.modules() if isinstance(module, Linear)]
+    found = {}
+    for layer in layers:
+        weight = layer.get_base_layer().weight
+        (name,) = layer.active_adapters
+        learning = [f for f in (layer.lora_A[name].weight, layer.lora_B[name].weight) if f.requires_grad]
+        if len(learning) == 1 and learning[0].shape == weight.shape and weight.is_floating_point():
+            found[learning[0]] = weight.detach().to(learning[0].dtype) / layer.scaling[name]
+    return found
+
+
 def attach_adapter(model: Any, folder: Path) -> Any:
     """Return `model` with the trained adapter in `folder`, for answering only."""
     from peft import PeftModel

@@ -20,6 +20,7 @@ from transformers import Trainer, TrainingArguments
 from nightforge.config.schema import Training
 from nightforge.core.reporting import Report
 from nightforge.core.room import Reserve
+from nightforge.ml.adapters import frozen_under
 from nightforge.ml.batching import LengthGrouped, RightPad, Rows
 from nightforge.ml.callbacks import curve_values
 from nightforge.ml.chat import Example, pad_id
@@ -81,7 +82,8 @@ class ExactTrainer(WholeTrainer):
             trained: Any = self.model
             learning = [p for p in trained.parameters() if p.requires_grad]
             decay = settings.weight_decay
-            self.optimizer = Muon(learning, lr=settings.learning_rate, weight_decay=decay)
+            under = frozen_under(trained)
+            self.optimizer = Muon(learning, lr=settings.learning_rate, weight_decay=decay, under=under)
         return super().create_optimizer(model)
 
 

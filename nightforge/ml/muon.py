@@ -8,7 +8,7 @@ arithmetic. N matrices of one shape (R, C).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -23,12 +23,21 @@ _ITERATIONS = 5
 class Muon(torch.optim.Optimizer):
     """Update matrices only; weights (R, C) move by lr x sqrt(max(1, R / C)) in spectral norm, decoupled
     decay.
+
+    `under`: for a matrix that is added to a frozen one of the same shape, that frozen one. Decay then shrinks
+    their sum, which is what the layer multiplies with, as if the layer itself were trained.
     """
 
     def __init__(
-        self, params: Iterable[torch.Tensor], lr: float, weight_decay: float = 0.0, momentum: float = 0.95
+        self,
+        params: Iterable[torch.Tensor],
+        lr: float,
+        weight_decay: float = 0.0,
+        momentum: float = 0.95,
+        under: Mapping[torch.Tensor, torch.Tensor] | None = None,
     ) -> None:
         parameters = list(params)
+        self._under = dict(under or {})
         if any(parameter.ndim != 2 for parameter in parameters):
             raise ValueError("Muon updates matrices only; give vectors and scalars to another optimizer")
         super().__init__(parameters, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum})
@@ -57,7 +66,10 @@ class Muon(torch.optim.Optimizer):
         updates = orthogonalize(torch.stack(wanted))  # (N, R, C)
         rows, columns = parameters[0].shape
         scale = lr * max(1.0, rows / columns) ** 0.5
-        torch._foreach_mul_(parameters, 1 - lr * group["weight_decay"])
+        decay = lr * group["weight_decay"]
+        torch._foreach_mul_(parameters, 1 - decay)
+        if above := [parameter for parameter in parameters if parameter in self._under]:
+            torch._foreach_add_(above, [self._under[parameter] for parameter in above], alpha=-decay)
         torch._foreach_add_(parameters, list(updates.to(parameters[0].dtype).unbind()), alpha=-scale)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import msgspec
 import pytest
@@ -15,10 +17,11 @@ from nightforge.config.schema import Config, Lora, Model, Training
 from nightforge.core.errors import OutOfMemory, StoppedError
 from nightforge.core.paths import Project
 from nightforge.ml import spill
-from nightforge.ml.adapters import add_adapter
+from nightforge.ml.adapters import add_adapter, frozen_under
 from nightforge.ml.chat import Example, encode_example
 from nightforge.ml.fitting import Fitted, Plan, fit
 from nightforge.ml.loading import load
+from nightforge.ml.muon import Muon
 from tests.ml.conftest import SilentReport
 
 FACTS = {"data_hash": "d", "config_hash": "c"}
@@ -139,6 +142,28 @@ def test_an_adapter_of_full_rank_resumes_exactly_and_keeps_its_square_factors(
     saved = load_file(tmp_path / "parts" / f"checkpoint-{resumed.steps}" / "adapter_model.safetensors")
     square = [tensor for name, tensor in saved.items() if name.endswith("q_proj.lora_A.weight")]
     assert square and all(torch.equal(tensor, torch.eye(64)) for tensor in square)
+
+
+@pytest.mark.parametrize("alpha", [64, 128])
+def test_decay_reaches_the_whole_layer_where_the_adapter_does(
+    config: Config, tmp_path: Path, alpha: int
+) -> None:
+    full = msgspec.structs.replace(config, lora=Lora(lora_r=64, lora_alpha=alpha, lora_dropout=0.0))
+    model = add_adapter(load(full, Project(tmp_path), for_training=True).model, full)
+    under = frozen_under(model)
+    assert len(under) == 14  # 7 linear layers x 2
+    optimizer = Muon(list(under), lr=1e-3, weight_decay=500.0, under=under)  # halves in one step
+    before = {name: weight.detach().clone() for name, weight in _merged(model).items()}
+    for factor in under:
+        factor.grad = torch.zeros_like(factor)
+    optimizer.step()
+    after = _merged(model)
+    assert all(torch.allclose(after[name], before[name] / 2, atol=1e-5) for name in before)
+
+
+def _merged(model: Any) -> dict[str, torch.Tensor]:
+    whole = copy.deepcopy(model).merge_and_unload()
+    return {name: p for name, p in whole.named_parameters() if name.endswith("_proj.weight")}
 
 
 @pytest.mark.slow

@@ -36,3 +36,23 @@ def test_it_moves_as_the_optimizer_of_torch_does() -> None:
 def test_vectors_are_refused() -> None:
     with pytest.raises(ValueError, match="matrices only"):
         Muon([torch.nn.Parameter(torch.zeros(3))], lr=0.1)
+
+
+def test_decay_over_a_frozen_matrix_moves_the_sum_as_one_matrix_would_move() -> None:
+    generator = torch.Generator().manual_seed(3)
+    shapes = ((6, 4), (6, 4), (4, 4))
+    frozen = [torch.randn(shape, generator=generator) for shape in shapes]
+    whole = [torch.nn.Parameter(tensor.clone()) for tensor in frozen]
+    added = [torch.nn.Parameter(torch.zeros_like(tensor)) for tensor in frozen]
+    one = Muon(whole, lr=0.1, weight_decay=0.5)
+    other = Muon(added, lr=0.1, weight_decay=0.5, under=dict(zip(added[1:], frozen[1:], strict=True)))
+    for _ in range(4):
+        for weight, change in zip(whole, added, strict=True):
+            weight.grad = torch.randn(weight.shape, generator=generator)
+            change.grad = weight.grad.clone()
+        one.step()
+        other.step()
+    sums = [below + change for below, change in zip(frozen, added, strict=True)]
+    for total, weight in zip(sums[1:], whole[1:], strict=True):
+        assert torch.allclose(total, weight, atol=1e-5)
+    assert not torch.allclose(sums[0], whole[0], atol=0.05)  # nothing was said to lie under the first

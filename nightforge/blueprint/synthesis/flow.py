@@ -45,7 +45,7 @@ def wait(d: Draw) -> Part:
 def body(d: Draw, *, last: bool, most: int = 2) -> Steps:
     """Draw the steps behind one exec pin; only a body said last may end in a deciding step."""
     labels = dict(d.labels)
-    count = 1 if d.chance(0.74) else d.rng.randint(1, most)
+    count = 1 if d.chance(0.5) else d.rng.randint(1, most)
     steps = [d.choose(MOVES) for _ in range(count)]
     if last and d.depth < MAX_DEPTH and d.chance(0.1):
         steps[-1] = deciding(d)
@@ -237,16 +237,16 @@ def needs_depth(build: Callable[[Draw], Part]) -> Callable[[Draw], Part]:
 
 MOVES = (Pattern(action, 8.0, ()), Pattern(wait, 0.6, ("Delay", "RetriggerableDelay")))
 FLOWS = (
-    Pattern(branch, 75.0, ("Branch",)),
-    Pattern(valid_branch, 1.6, ("IsValidBranch",)),
-    Pattern(cast, 4.0, ("CastToCharacter", "CastToPawn", "CastToPlayerController")),
+    Pattern(branch, 110.0, ("Branch",)),
+    Pattern(valid_branch, 4.0, ("IsValidBranch",)),
+    Pattern(cast, 6.0, ("CastToCharacter", "CastToPawn", "CastToPlayerController")),
     Pattern(do_once, 3.4, ("DoOnce", "DoN")),
-    Pattern(flip_flop, 4.0, ("FlipFlop",)),
+    Pattern(flip_flop, 5.0, ("FlipFlop",)),
     Pattern(for_loop, 4.5, ("ForLoop",)),
     Pattern(for_each, 8.0, ("ForEachLoop",)),
-    Pattern(while_loop, 1.6, ("WhileLoop",)),
-    Pattern(needs_depth(sequence), 3.5, ("Sequence",)),
-    Pattern(needs_depth(multi_gate), 2.5, ("MultiGate",)),
-    Pattern(needs_depth(switch_int), 3.6, ("SwitchOnInt",)),
-    Pattern(needs_depth(switch_text), 3.0, ("SwitchOnString",)),
+    Pattern(while_loop, 6.0, ("WhileLoop",)),
+    Pattern(needs_depth(sequence), 9.0, ("Sequence",)),
+    Pattern(needs_depth(multi_gate), 4.0, ("MultiGate",)),
+    Pattern(needs_depth(switch_int), 9.0, ("SwitchOnInt",)),
+    Pattern(needs_depth(switch_text), 8.0, ("SwitchOnString",)),
 )

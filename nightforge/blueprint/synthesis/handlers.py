@@ -113,10 +113,12 @@ def draw_program(d: Draw, *, large: bool) -> Drawn:
 
 def main_body(d: Draw, most: int) -> Steps:
     """The steps of a handler: some in a row, often ending in a deciding step."""
-    count = d.rng.choices((1, 2, 3, 4)[:most], (44, 38, 14, 4)[:most])[0]
-    steps = [d.choose(MOVES) for _ in range(count)]
-    if d.chance(0.62):
-        steps[-1] = deciding(d)
+    decides = d.chance(0.72)
+    odds = (80, 16, 4, 0) if decides else (38, 42, 15, 5)  # few steps stand before a deciding one
+    count = d.rng.choices((1, 2, 3, 4)[:most], odds[:most])[0]
+    steps = [d.choose(MOVES) for _ in range(count - decides)]
+    if decides:
+        steps.append(deciding(d))
     while steps[-1].type in ("Delay", "RetriggerableDelay"):
         steps.append(d.choose(MOVES))
     return tuple(steps)

@@ -196,23 +196,23 @@ def both(d: Draw) -> Part:
 
 PLAIN_CONDITIONS = (
     Pattern(bool_is, 20.0, ("GetVar", "Not")),
-    Pattern(number_is, 24.0, ("GreaterThan", "LessThan", "GreaterEqual", "LessEqual")),
-    Pattern(int_is, 2.0, ("EqualInt", "NotEqualInt")),
-    Pattern(tagged, 3.0, ("ActorHasTag",)),
-    Pattern(valid, 1.2, ("IsValid",)),
-    Pattern(distance_is, 3.0, ("GetDistanceTo",)),
+    Pattern(number_is, 46.0, ("GreaterThan", "LessThan", "GreaterEqual", "LessEqual")),
+    Pattern(int_is, 3.0, ("EqualInt", "NotEqualInt")),
+    Pattern(tagged, 4.0, ("ActorHasTag",)),
+    Pattern(valid, 5.0, ("IsValid",)),
+    Pattern(distance_is, 7.5, ("GetDistanceTo",)),
 )
 CONDITIONS = (
     *PLAIN_CONDITIONS,
-    Pattern(both, 10.0, ("And", "Or")),
-    Pattern(multiple_of, 1.0, ("Modulo", "EqualInt")),
-    Pattern(text_is, 1.2, ("EqualString",)),
-    Pattern(text_long, 1.0, ("StringLength",)),
-    Pattern(speed_is, 1.2, ("VectorLength", "GetVelocity")),
-    Pattern(same_actor, 1.1, ("EqualObject",)),
-    Pattern(coin_flip, 0.6, ("RandomBool",)),
-    Pattern(in_list, 1.3, ("ArrayContains",)),
-    Pattern(list_long, 0.6, ("ArrayLength",)),
+    Pattern(both, 60.0, ("And", "Or")),
+    Pattern(multiple_of, 2.5, ("Modulo", "EqualInt")),
+    Pattern(text_is, 2.5, ("EqualString",)),
+    Pattern(text_long, 2.5, ("StringLength",)),
+    Pattern(speed_is, 2.5, ("VectorLength", "GetVelocity")),
+    Pattern(same_actor, 2.5, ("EqualObject",)),
+    Pattern(coin_flip, 2.0, ("RandomBool",)),
+    Pattern(in_list, 2.5, ("ArrayContains",)),
+    Pattern(list_long, 3.0, ("ArrayLength",)),
 )
 
 
