@@ -86,6 +86,7 @@ def test_the_page_says_what_holds_in_every_state_and_fits_one_screen(
     tab.check(site.url)
 
 
+@pytest.mark.slow
 def test_files_are_imported_and_training_started_with_the_keyboard_alone(
     tmp_path: Path, open_tab: Callable[..., Any]
 ) -> None:
@@ -125,6 +126,7 @@ def test_files_are_imported_and_training_started_with_the_keyboard_alone(
         tab.check(site.url)
 
 
+@pytest.mark.slow
 def test_a_bad_file_is_named_with_the_reason_and_nothing_is_lost(
     tmp_path: Path, open_tab: Callable[..., Any]
 ) -> None:
@@ -191,6 +193,7 @@ def test_settings_show_what_differs_and_what_is_wrong_at_the_field(
         tab.check(site.url)
 
 
+@pytest.mark.slow
 def test_the_graph_lights_up_and_is_moved_by_mouse_and_keys(
     tmp_path: Path, open_tab: Callable[..., Any]
 ) -> None:

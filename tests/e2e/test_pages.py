@@ -140,6 +140,7 @@ def test_the_live_page_works_with_the_keyboard_alone(tmp_path: Path, open_tab: C
         tab.check(site.url)
 
 
+@pytest.mark.slow
 def test_stopping_asks_once_in_place_and_shows_the_answer(
     tmp_path: Path, open_tab: Callable[..., Any]
 ) -> None:
