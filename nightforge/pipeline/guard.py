@@ -88,22 +88,16 @@ def _load_ahead() -> None:
 def _hand_over(line: bytes, spare: tuple[int, int] | None) -> int:
     """Give an order to the spare guard, or to a new one if there is none or it has been killed."""
     if spare is not None:
-        pid, pipe = spare
         try:
-            os.kill(pid, 0)  # the dead are removed at once; a child may still hold their pipe
-        except ProcessLookupError:
-            os.close(pipe)
-        else:
-            try:
-                return _write_order(line, pid, pipe)
-            except BrokenPipeError:
-                pass
-        sys.stderr.write("a spare guard has gone; another one is started\n")
+            return _write_order(line, *spare)
+        except (BrokenPipeError, ProcessLookupError):
+            sys.stderr.write("a spare guard has gone; another one is started\n")
     return _write_order(line, *_fork())
 
 
 def _write_order(line: bytes, pid: int, pipe: int) -> int:
     with os.fdopen(pipe, "wb") as file:
+        os.kill(pid, 0)  # the dead are removed at once; a child may still hold their pipe
         file.write(line)
     return pid
 

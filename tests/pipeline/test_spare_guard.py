@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from nightforge.core.starter import Starter
 from nightforge.pipeline import guard
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks")
@@ -20,8 +21,8 @@ def test_no_order_goes_to_a_dead_spare_whose_pipe_is_still_held(monkeypatch: pyt
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     fresh, order = os.pipe()
-    monkeypatch.setattr(guard, "_fork", lambda: (4711, order))
-    assert guard._hand_over(b"an order", (dead.pid, writing)) == 4711
+    monkeypatch.setattr(guard, "_fork", lambda: (os.getpid(), order))
+    assert guard._hand_over(b"an order", (dead.pid, writing)) == os.getpid()
     assert os.read(fresh, 100) == b"an order"
     assert os.read(held, 100) == b""  # closed, and nothing had been written
     os.close(held)
@@ -29,8 +30,6 @@ def test_no_order_goes_to_a_dead_spare_whose_pipe_is_still_held(monkeypatch: pyt
 
 
 def test_a_stage_that_waits_for_its_order_does_not_hold_the_pipe_of_its_guard() -> None:
-    from nightforge.core.starter import Starter
-
     reading, writing = os.pipe()
     starter = Starter([reading])
     os.close(reading)
